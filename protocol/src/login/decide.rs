@@ -1,0 +1,188 @@
+//! What becomes of a login, from what the client shows and what the server holds.
+
+use super::message::{Confirm, Holding, Proposal};
+use super::refusal::{Refusal, RefusalCode};
+use super::streams::Streams;
+use crate::id::{AttachmentId, SessionId};
+use crate::position::{Position, Standing};
+
+/// What the server's link file says of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The session it holds.
+    pub session: SessionId,
+    /// The last login it accepted, or `None` if it was cut before it could store one.
+    pub current: Option<AttachmentId>,
+    /// The login before that, which the client may still be in; `None` in a fresh file whose Ready is
+    /// not known to have arrived.
+    pub previous: Option<AttachmentId>,
+    /// How far the server has come in it.
+    pub standing: Standing,
+    /// Whether what the client has consumed (nothing, for a proposed session) is the start or the end of
+    /// one of the server's frames.
+    pub lands_on_frame: bool,
+}
+
+/// What becomes of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both sides go on with what they have.
+    Resume {
+        /// The session.
+        session: SessionId,
+        /// Whether an older connection under the name must be fenced first.
+        takeover: bool,
+    },
+    /// Neither side has anything: this session begins.
+    Fresh(SessionId),
+    /// Both sides' policies allow it: the old session is put aside and this one begins.
+    Reset(SessionId),
+    /// The proposed session can never begin, or not with the limits of this login; the client is to
+    /// forget it and to show what is left, or another one.
+    ProposalDead,
+    /// The token is void; the client is to log in without it.
+    TokenVoid,
+    /// A connection with another history is live under the name. It is neither fenced nor reset.
+    Busy,
+    /// The client lost its state: a matter of policy.
+    PeerLostClient,
+    /// The server lost its state: a matter of policy.
+    PeerLostServer,
+    /// The two are not ends of one history: a matter of policy.
+    Diverged(Disagreement),
+    /// A live connection without a link file, or a confirm that shows nothing: a bug of ours.
+    Internal,
+}
+
+/// What shows that two link files are not the ends of one history.
+///
+/// It names no id of the server's, since it is told to a client that has not shown the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Disagreement {
+    /// They belong to different sessions.
+    #[error("the two sides hold different sessions")]
+    Session,
+    /// The client found that they do not fit.
+    #[error("the client found that the server's positions do not fit its own")]
+    Disputed,
+    /// They were last attached to different peers: one is a copy, or an older state.
+    #[error("one side is a copy or an older state of what the other was last connected to")]
+    Attachment,
+    /// They count differently.
+    #[error("the positions contradict each other: client {client:?}, server {server:?}")]
+    Positions {
+        /// How far the client says it has come.
+        client: Standing,
+        /// How far the server has come.
+        server: Standing,
+    },
+    /// The client consumed a part of a frame.
+    #[error("the client consumed up to {consumed}, where no frame of the server's ends")]
+    Frame {
+        /// Where the client says it is in the server's stream.
+        consumed: Position,
+    },
+}
+
+/// What becomes of a login: the first rule that fits. Nothing else decides, and nothing is changed here.
+///
+/// `agreed` is what [`limits_agreed`](super::limits_agreed) gives in this login, `record` what the server
+/// holds under the link's names, `live` whether a connection under them is up, `token_valid` whether the
+/// token in `confirm` is the one this server gave last and not yet void.
+pub fn decide(
+    confirm: &Confirm,
+    agreed: &Streams,
+    record: Option<&Record>,
+    live: bool,
+    token_valid: bool,
+) -> Verdict {
+    if live && record.is_none() {
+        return Verdict::Internal;
+    }
+    if let Some(proposed) = confirm.proposed {
+        // A Ready that was lost comes first: whatever else the client shows, it speaks of before that.
+        if let Some(record) = record.filter(|record| record.session == proposed.session) {
+            return decide_lost_ready(record, live);
+        }
+        if confirm.token.is_some() {
+            return match (live, token_valid) {
+                (true, _) => Verdict::Busy,
+                (false, true) => begin(&proposed, agreed, Verdict::Reset),
+                (false, false) => Verdict::TokenVoid,
+            };
+        }
+    }
+    match (&confirm.held, confirm.proposed, record) {
+        (None, None, _) => Verdict::Internal,
+        (None, Some(proposed), None) => begin(&proposed, agreed, Verdict::Fresh),
+        // A proposal beside a session it does not belong to is merely the fresh id of a later reset.
+        (None, Some(_), Some(_)) if live => Verdict::Busy,
+        (None, Some(_), Some(_)) => Verdict::PeerLostClient,
+        // Left over from a reset that was never accepted.
+        (Some(_), Some(_), _) => Verdict::ProposalDead,
+        (Some(_), None, None) => Verdict::PeerLostServer,
+        (Some(held), None, Some(record)) => match disagreement(held, confirm.disputed, record) {
+            None => Verdict::Resume { session: record.session, takeover: live },
+            Some(_) if live => Verdict::Busy,
+            Some(disagreement) => Verdict::Diverged(disagreement),
+        },
+    }
+}
+
+/// The server holds the session that the client proposes: it accepted an earlier login of it, whose
+/// Ready the client never saw, or this is an older copy of a client that did.
+fn decide_lost_ready(record: &Record, live: bool) -> Verdict {
+    let unproven = record.previous.is_none();
+    if unproven && record.standing.agrees_with(&Standing::START) && record.lands_on_frame {
+        Verdict::Resume { session: record.session, takeover: live }
+    } else {
+        Verdict::ProposalDead
+    }
+}
+
+/// Begins the proposed session, unless its file was made under limits that have changed since.
+fn begin(proposed: &Proposal, agreed: &Streams, verdict: fn(SessionId) -> Verdict) -> Verdict {
+    if proposed.streams == *agreed { verdict(proposed.session) } else { Verdict::ProposalDead }
+}
+
+fn disagreement(held: &Holding, disputed: bool, record: &Record) -> Option<Disagreement> {
+    let attachment = Some(held.attachment);
+    if held.session != record.session {
+        Some(Disagreement::Session)
+    } else if disputed {
+        Some(Disagreement::Disputed)
+    } else if attachment != record.current && attachment != record.previous {
+        Some(Disagreement::Attachment)
+    } else if !held.standing.agrees_with(&record.standing) {
+        Some(Disagreement::Positions { client: held.standing, server: record.standing })
+    } else if !record.lands_on_frame {
+        Some(Disagreement::Frame { consumed: held.standing.consumed })
+    } else {
+        None
+    }
+}
+
+impl Verdict {
+    /// What to tell the client, or `None` if the login goes on. Where a policy is asked, the caller adds
+    /// the token and the counts.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let code = match self {
+            Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_) => return None,
+            Verdict::ProposalDead => RefusalCode::ProposalDead,
+            Verdict::TokenVoid => RefusalCode::TokenVoid,
+            Verdict::Busy => RefusalCode::Busy,
+            Verdict::PeerLostClient => RefusalCode::PeerLostClient,
+            Verdict::PeerLostServer => RefusalCode::PeerLostServer,
+            Verdict::Diverged(disagreement) => {
+                return Some(Refusal::new(RefusalCode::Diverged, disagreement));
+            }
+            Verdict::Internal => RefusalCode::Internal,
+        };
+        Some(Refusal::new(code, ""))
+    }
+}
+
+#[cfg(test)]
+mod combinations;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,373 @@
+//! The outgoing queue: frames in a ring over a [`Storage`], and the words beside them.
+
+use crate::boundaries::Boundaries;
+use crate::frame::{self, FrameHeader, FrameRule};
+use crate::geometry::Geometry;
+use crate::header::Header;
+use crate::id::{AttachmentId, Kind, Nonce, SessionId};
+use crate::layout;
+use crate::position::{Position, Standing, Undelivered};
+use crate::recover::{self, RecoverError, survey};
+use crate::ring::Ring;
+use crate::storage::Storage;
+
+/// One side's link file, opened by its owner.
+///
+/// Invariants, in every image that a kill can leave:
+/// * from `acked` to `tail` there is frame after frame, and the word behind the last one is 0;
+/// * the `consumed` word covers the `ack` of every frame below `acked`, since it is stored before any
+///   ack of what told it can come back;
+/// * bytes from `bound` (see [`Queue::bound`]) to `tail` are never written.
+#[derive(Debug)]
+pub(crate) struct Queue<S> {
+    storage: S,
+    ring: Ring,
+    rule: FrameRule,
+    geometry: Geometry,
+    pub(crate) session: SessionId,
+    acked: Position,
+    tail: Position,
+    /// How much this process, or an earlier one as `sent_floor` tells, has given to a carrier: what
+    /// the peer can have seen at all. Never falls.
+    handed: Position,
+    consumed: Position,
+    /// The consumption that the last committed frame tells.
+    newest_ack: Position,
+    boundaries: Boundaries,
+    /// The end of the last frame that was followed by the front of the ring.
+    lap_end: Position,
+    current: Option<AttachmentId>,
+    /// The start of the frame that is being written to a socket: its bytes stay until the write is
+    /// over, even if the peer, who may have had them before, acknowledges them.
+    writing: Option<Position>,
+    /// The bytes that a refused claim is waiting for.
+    wanted: Option<u64>,
+}
+
+impl<S: Storage> Queue<S> {
+    /// Opens a link file of one's own. Nothing is written unless everything in it checks.
+    pub(crate) fn open(mut storage: S, nonce: Nonce) -> Result<(Header, Self), RecoverError> {
+        let survey = survey(&storage)?;
+        let (header, standing, current, walk) = survey.into_parts();
+        if storage.load(layout::CONSUMED) != standing.consumed.get() {
+            storage.store(layout::CONSUMED, standing.consumed.get());
+        }
+        if storage.load(layout::SENT_FLOOR) == recover::NOT_TAKEN {
+            storage.store(layout::SENT_FLOOR, recover::taken_floor(walk.tail));
+        }
+        storage.store(layout::NONCE, nonce.get());
+        let queue = Self {
+            storage,
+            ring: Ring::new(header.outgoing),
+            rule: FrameRule::new(header.session, header.role, header.outgoing.largest()),
+            geometry: header.outgoing,
+            session: header.session,
+            acked: standing.acked,
+            tail: walk.tail,
+            handed: standing.sent,
+            consumed: standing.consumed,
+            newest_ack: walk.newest_ack,
+            boundaries: walk.boundaries,
+            lap_end: walk.lap_end,
+            current,
+            writing: None,
+            wanted: None,
+        };
+        Ok((header, queue))
+    }
+
+    // ---- frames ----
+
+    /// Bytes below this position may be overwritten. A minimum over whatever still needs them.
+    fn bound(&self) -> Position {
+        self.writing.map_or(self.acked, |writing| self.acked.min(writing))
+    }
+
+    /// Whether `size` bytes of frames fit behind `start`, with the zero word behind them.
+    fn fits(&self, start: Position, size: u64) -> bool {
+        start.since(self.bound()) + size + frame::ALIGNMENT <= self.ring.capacity()
+    }
+
+    /// Checks that a frame with `payload` bytes can be written at `start`, which is the tail or, in a
+    /// batch, lies behind frames not yet published. Returns its header and its end.
+    pub(crate) fn reserve(
+        &mut self,
+        start: Position,
+        kind: Kind,
+        payload: usize,
+    ) -> Result<(FrameHeader, Position), SendError> {
+        if self.current.is_none() {
+            return Err(SendError::NotEstablished);
+        }
+        let most = self.geometry.largest();
+        let len = u32::try_from(payload).ok().filter(|len| *len <= most);
+        let len = len.ok_or(SendError::TooLarge { len: payload, most })?;
+        let size = frame::padded_size(len);
+        let whole = start.since(self.tail) + size;
+        if whole + frame::ALIGNMENT > self.ring.capacity() {
+            return Err(SendError::BatchTooLarge { needed: whole, capacity: self.ring.capacity() });
+        }
+        if !self.fits(start, size) {
+            self.wanted = Some(whole);
+            return Err(SendError::Full {
+                needed: size,
+                free: self.space(),
+                unconsumed: self.tail.since(self.acked),
+            });
+        }
+        // One more word than the frame: the next place must be representable too.
+        let end = start.checked_add(size).filter(|end| end.checked_add(frame::ALIGNMENT).is_some());
+        let end = end.ok_or(SendError::StreamExhausted)?;
+        Ok((self.rule.header(start, kind, len), end))
+    }
+
+    /// Where the bytes of the frame at `start` lie in the storage.
+    pub(crate) fn place(&self, start: Position) -> usize {
+        self.ring.place(start)
+    }
+
+    pub(crate) fn payload_mut(&mut self, start: Position, header: FrameHeader) -> &mut [u8] {
+        let place = self.place(start);
+        self.storage.bytes_mut(place + header.payload().start, header.payload().len())
+    }
+
+    pub(crate) fn payload(&self, start: Position, header: FrameHeader) -> &[u8] {
+        let place = self.place(start);
+        self.storage.bytes(place + header.payload().start, header.payload().len())
+    }
+
+    /// Writes what surrounds the payload of a frame, except word 0: nothing is visible yet.
+    pub(crate) fn finish(&mut self, start: Position, header: FrameHeader, ack: Position) {
+        let place = self.place(start);
+        self.storage.bytes_mut(place + frame::ACK, 8).copy_from_slice(&ack.get().to_le_bytes());
+        let padding = header.padding();
+        self.storage.bytes_mut(place + padding.start, padding.len()).fill(0);
+    }
+
+    /// Writes word 0 of a frame that stands behind an unpublished one, and so is not visible either.
+    pub(crate) fn stage(&mut self, start: Position, header: FrameHeader) {
+        let place = self.place(start);
+        self.storage.bytes_mut(place, 8).copy_from_slice(&header.word().to_le_bytes());
+    }
+
+    /// Word 0 of a frame that stands in the ring, published or staged.
+    pub(crate) fn header_at(&self, start: Position) -> FrameHeader {
+        FrameHeader::from_word(self.storage.load(self.place(start)))
+    }
+
+    /// Publishes everything from the tail to `end`, whose first frame has `header`, and then records
+    /// the consumption that its frames tell. The store of word 0 is the commit.
+    pub(crate) fn publish(&mut self, header: FrameHeader, end: Position, consumed: Position) {
+        let start = self.tail;
+        self.storage.store(self.place(end), 0);
+        self.storage.store(self.place(start), header.word());
+        let mut frame = start;
+        let mut size = header.size();
+        while frame < end {
+            self.boundaries.insert(frame);
+            let next = frame.checked_add(size).expect("within what was reserved");
+            if self.ring.crosses_lap(frame, next) {
+                self.lap_end = next;
+            }
+            frame = next;
+            if frame < end {
+                size = self.header_at(frame).size();
+            }
+        }
+        self.tail = end;
+        self.newest_ack = consumed;
+        self.consume_to(consumed);
+    }
+
+    // ---- words ----
+
+    /// Records that the peer's stream was consumed up to `position`.
+    pub(crate) fn consume_to(&mut self, position: Position) {
+        if position > self.consumed {
+            self.storage.store(layout::CONSUMED, position.get());
+            self.consumed = position;
+        }
+    }
+
+    /// Whether an acknowledgement can be true, and whether it is news. Changes nothing.
+    pub(crate) fn check_ack(&self, ack: u64) -> Result<Option<Position>, AckFault> {
+        let Some(position) = Position::new(ack) else {
+            return Err(AckFault::InsideFrame { ack });
+        };
+        if position <= self.acked {
+            return Ok(None);
+        }
+        if position > self.handed {
+            return Err(AckFault::BeyondSent { ack, sent: self.handed });
+        }
+        if position != self.tail && !self.boundaries.contains(position) {
+            return Err(AckFault::InsideFrame { ack });
+        }
+        Ok(Some(position))
+    }
+
+    /// Frees the frames below `position`, which [`Queue::check_ack`] has let pass.
+    pub(crate) fn acknowledge(&mut self, position: Position) {
+        self.storage.store(layout::ACKED, position.get());
+        self.boundaries.remove(self.acked, position);
+        self.acked = position;
+        // Lazily, where the line is being written anyway: recovery must find frames at least up to here.
+        self.storage.store(layout::FLOOR, self.tail.get());
+    }
+
+    pub(crate) fn store_nonce(&mut self, nonce: Nonce) {
+        self.storage.store(layout::NONCE, nonce.get());
+    }
+
+    /// Records a login. The order matters: the floor of the last attachment goes before the new one
+    /// is there, or what is sent under it would be judged by a floor taken before it.
+    pub(crate) fn store_attachment(&mut self, attachment: AttachmentId) {
+        self.storage.store(layout::SENT_FLOOR, recover::NOT_TAKEN);
+        self.storage.store(layout::CURRENT, attachment.get());
+        self.current = Some(attachment);
+    }
+
+    /// Records which attachment the peer may still be at; `None` while it has never shown one.
+    pub(crate) fn store_previous(&mut self, attachment: Option<AttachmentId>) {
+        self.storage.store(layout::PREVIOUS, attachment.map_or(0, AttachmentId::get));
+    }
+
+    pub(crate) fn previous(&self) -> Option<AttachmentId> {
+        AttachmentId::new(self.storage.load(layout::PREVIOUS))
+    }
+
+    // ---- output ----
+
+    /// The bytes to write when `done` bytes of the frame at `start` are out: to the tail, or to the
+    /// end of the lap.
+    pub(crate) fn unsent(&self, start: Position, done: u64) -> &[u8] {
+        let len = self.run_end(start).since(start) - done;
+        let offset = usize::try_from(done).expect("less than a frame");
+        self.storage.bytes(self.place(start) + offset, usize::try_from(len).expect("less than the ring"))
+    }
+
+    /// Up to where the bytes from `start` on are contiguous.
+    pub(crate) fn run_end(&self, start: Position) -> Position {
+        if self.lap_end > start { self.lap_end } else { self.tail }
+    }
+
+    /// Frames up to `end` are out, and the one that starts there is being written.
+    pub(crate) fn set_writing(&mut self, end: Position) {
+        self.handed = self.handed.max(end);
+        self.writing = Some(end);
+    }
+
+    /// Nothing is being written any more.
+    pub(crate) fn stop_writing(&mut self) {
+        self.writing = None;
+    }
+
+    /// Whether a claim that was refused would succeed now. Says so once.
+    pub(crate) fn take_writable(&mut self) -> bool {
+        let writable = self.wanted.is_some_and(|size| self.fits(self.tail, size));
+        if writable {
+            self.wanted = None;
+        }
+        writable
+    }
+
+    // ---- getters ----
+
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { acked: self.acked, sent: self.handed, consumed: self.consumed }
+    }
+
+    pub(crate) fn tail(&self) -> Position {
+        self.tail
+    }
+
+    pub(crate) fn acked(&self) -> Position {
+        self.acked
+    }
+
+    pub(crate) fn consumed(&self) -> Position {
+        self.consumed
+    }
+
+    pub(crate) fn newest_ack(&self) -> Position {
+        self.newest_ack
+    }
+
+    pub(crate) fn current(&self) -> Option<AttachmentId> {
+        self.current
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Bytes that frames can still take, headers included.
+    pub(crate) fn space(&self) -> u64 {
+        (self.ring.capacity() - frame::ALIGNMENT).saturating_sub(self.tail.since(self.bound()))
+    }
+
+    pub(crate) fn undelivered(&self) -> Undelivered {
+        Undelivered { messages: self.boundaries.count(), from: self.acked, upto: self.tail }
+    }
+
+    /// Whether the peer can have consumed exactly up to `position`.
+    pub(crate) fn lands_on_frame(&self, position: Position) -> bool {
+        position == self.acked || self.check_ack(position.get()).is_ok_and(|news| news.is_some())
+    }
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The peer has not consumed enough: back-pressure. The session says when there is room again.
+    #[error("the ring is full: the message needs {needed} bytes, {free} are free, {unconsumed} are not consumed by the peer")]
+    Full {
+        /// Bytes that the frame takes.
+        needed: u64,
+        /// Bytes that frames can take now.
+        free: u64,
+        /// Bytes of frames that the peer has not consumed.
+        unconsumed: u64,
+    },
+    /// No state of the link could take it.
+    #[error("a message of {len} bytes is larger than the {most} that this session carries")]
+    TooLarge {
+        /// Bytes of payload.
+        len: usize,
+        /// Bytes of the largest payload, agreed at the first login.
+        most: u32,
+    },
+    /// A batch does not fit even an empty ring.
+    #[error("a batch of {needed} bytes does not fit a ring of {capacity} bytes (next header included)")]
+    BatchTooLarge {
+        /// Bytes that its frames take.
+        needed: u64,
+        /// Bytes of the ring.
+        capacity: u64,
+    },
+    /// The session was never confirmed by its peer.
+    #[error("the link is not established yet: wait for the first login to end")]
+    NotEstablished,
+    /// The stream has come to the last representable position, after 2^64 bytes.
+    #[error("the session's stream has reached the last position there is")]
+    StreamExhausted,
+}
+
+/// Why an acknowledgement cannot be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AckFault {
+    /// It is beyond everything that was sent.
+    #[error("an acknowledgement of position {ack}, where only {sent} was sent")]
+    BeyondSent {
+        /// The position acknowledged.
+        ack: u64,
+        /// The position up to which anything was sent.
+        sent: Position,
+    },
+    /// It is not the end of a frame.
+    #[error("an acknowledgement of position {ack}, which is not the end of a frame")]
+    InsideFrame {
+        /// The position acknowledged.
+        ack: u64,
+    },
+}

@@ -1,0 +1,218 @@
+//! One side of a link: its outgoing queue, its place in the peer's stream, and the connection that
+//! carries both.
+
+mod carrier;
+mod login;
+
+use crate::batch::Batch;
+use crate::control::CloseReason;
+use crate::header::Header;
+use crate::id::{Kind, Nonce, SessionId};
+use crate::name::Name;
+use crate::position::{Committed, Delivered, Position, Standing, Undelivered};
+use crate::queue::{Queue, SendError};
+use crate::received::{Brand, Held, Lending, Received, Refused, RefusedReason};
+use crate::recover::RecoverError;
+use crate::slot::Slot;
+use crate::storage::Storage;
+
+pub use carrier::{Event, ProtocolError, Stalled};
+pub use login::{Grant, LoginFault};
+
+use carrier::Attached;
+
+/// One side of a link, without sockets, clock or threads.
+///
+/// It lives as long as the process keeps it open, across any number of connections. Every method may
+/// be called at any time; one that makes no sense at the moment does nothing or says so.
+///
+/// * `handle_*`: bytes came, bytes went, time passed;
+/// * `poll_*`: bytes to write, when to wake;
+/// * commands: [`claim`](Session::claim), [`send`](Session::send), [`batch`](Session::batch),
+///   [`consume`](Session::consume), [`hold`](Session::hold), [`close`](Session::close);
+/// * logins: [`record`](Session::record) and [`accept`](Session::accept) on a server,
+///   [`show`](Session::show) and [`establish`](Session::establish) on a client; both attach a
+///   connection, [`detach`](Session::detach) ends it.
+#[derive(Debug)]
+pub struct Session<S: Storage> {
+    header: Header,
+    queue: Queue<S>,
+    lending: Lending,
+    /// The consumption told at the last login: the peer's stream on its connection starts there, even
+    /// if more was consumed since.
+    told: Position,
+    attached: Option<Attached>,
+}
+
+impl<S: Storage> Session<S> {
+    /// Opens the link file in `storage`, which nobody else writes from here on. Nothing is written if
+    /// anything in it does not check. `nonce` is 64 fresh random bits.
+    pub fn open(storage: S, nonce: Nonce) -> Result<Self, RecoverError> {
+        let (header, queue) = Queue::open(storage, nonce)?;
+        let lending = Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None };
+        let told = queue.consumed();
+        Ok(Self { header, queue, lending, told, attached: None })
+    }
+
+    // ---- sending ----
+
+    /// Room for one message of `len` bytes. Nothing is sent before the slot is committed.
+    pub fn claim(&mut self, kind: Kind, len: usize) -> Result<Slot<'_, S>, SendError> {
+        Slot::claim(&mut self.queue, &mut self.lending, kind, len)
+    }
+
+    /// Commits one message. From here on it is kept until the peer has consumed it.
+    pub fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
+        let mut slot = self.claim(kind, payload.len())?;
+        slot.copy_from_slice(payload);
+        Ok(slot.commit())
+    }
+
+    /// Starts a batch: messages that become visible whole or not at all.
+    pub fn batch(&mut self) -> Batch<'_, S> {
+        Batch::new(&mut self.queue, &mut self.lending)
+    }
+
+    // ---- receiving ----
+
+    /// Consumes the oldest unconsumed message: the peer may forget it, and it will not come again.
+    /// Any other message is handed back.
+    pub fn consume<'r>(&mut self, received: Received<'r>) -> Result<Delivered, Refused<'r>> {
+        if let Err(reason) = self.lending.check(&received.ticket, self.queue.consumed()) {
+            return Err(Refused { received, reason });
+        }
+        self.lending.give_back(&received.ticket);
+        self.queue.consume_to(received.ticket.end);
+        Ok(received.position())
+    }
+
+    /// Consumes every message up to and including the one that ends at `upto`, dropped ones too, in one
+    /// store. A position that is already consumed changes nothing. Refused while messages are held, so
+    /// that none is passed over unasked.
+    pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
+        let delivered = self.lending.delivered;
+        if upto.session != self.queue.session {
+            return Err(RefusedReason::Foreign);
+        }
+        if upto.end > delivered {
+            return Err(RefusedReason::NotDelivered { delivered });
+        }
+        if upto.end > self.queue.consumed() && self.lending.held > 0 {
+            return Err(RefusedReason::MessagesHeld { held: self.lending.held });
+        }
+        self.lending.out = self.lending.out.filter(|out| *out > upto.end);
+        self.queue.consume_to(upto.end);
+        Ok(())
+    }
+
+    /// Keeps a message for later. It stays unconsumed, and the peer keeps it too.
+    pub fn hold<'r>(&mut self, received: Received<'r>) -> Result<Held, Refused<'r>> {
+        if !self.lending.owns(&received.ticket) {
+            return Err(Refused { received, reason: RefusedReason::Foreign });
+        }
+        self.lending.give_back(&received.ticket);
+        self.lending.held += 1;
+        Ok(received.into_held())
+    }
+
+    /// Turns a held message back into one that can be consumed, or held again.
+    pub fn redeem(&mut self, held: Held) -> Result<Received<'static>, (Held, RefusedReason)> {
+        if !self.lending.owns(&held.ticket) {
+            return Err((held, RefusedReason::Foreign));
+        }
+        self.lending.held -= 1;
+        Ok(held.into_received())
+    }
+
+    // ---- the end of a connection ----
+
+    /// Ends the connection on purpose: what is being written is finished, then the peer is told. The
+    /// session and its messages stay. Returns what the peer is not known to have consumed.
+    pub fn close(&mut self, reason: CloseReason) -> Undelivered {
+        if let Some(attached) = &mut self.attached {
+            attached.close(reason);
+        }
+        self.undelivered()
+    }
+
+    /// The connection is gone. `nonce` is 64 fresh random bits.
+    pub fn detach(&mut self, nonce: Nonce) {
+        if self.attached.take().is_some() {
+            self.queue.stop_writing();
+            self.queue.store_nonce(nonce);
+        }
+    }
+
+    // ---- getters ----
+
+    /// What the link file says of itself.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.header.session
+    }
+
+    /// The other side's name.
+    pub fn peer(&self) -> &Name {
+        &self.header.peer
+    }
+
+    /// Whether a login was ever completed. Before that nothing can be committed.
+    pub fn is_established(&self) -> bool {
+        self.queue.current().is_some()
+    }
+
+    /// Whether [`Session::close`] was called on this connection, or the peer ended it.
+    pub fn is_closing(&self) -> bool {
+        self.attached.as_ref().is_some_and(Attached::is_closing)
+    }
+
+    /// Whether a connection carries this session now.
+    pub fn is_attached(&self) -> bool {
+        self.attached.is_some()
+    }
+
+    /// How far this side has come.
+    pub fn standing(&self) -> Standing {
+        self.queue.standing()
+    }
+
+    /// The end of the last committed message.
+    pub fn committed(&self) -> Committed {
+        Committed { session: self.queue.session, end: self.queue.tail() }
+    }
+
+    /// The end of the last consumed message.
+    pub fn consumed(&self) -> Delivered {
+        Delivered { session: self.queue.session, end: self.queue.consumed() }
+    }
+
+    /// The end of the last message that was handed to the application in this process, or was consumed.
+    pub fn delivered(&self) -> Delivered {
+        Delivered { session: self.queue.session, end: self.lending.delivered }
+    }
+
+    /// The last message that was handed to the application, if it has neither consumed nor held it. A
+    /// host that looks here after its handler returned finds messages that were dropped.
+    pub fn unreturned(&self) -> Option<Delivered> {
+        self.lending.out.map(|end| Delivered { session: self.queue.session, end })
+    }
+
+    /// How many messages are held.
+    pub fn held(&self) -> u64 {
+        self.lending.held
+    }
+
+    /// Bytes that frames can still take: a message takes its payload and 16 bytes, rounded up to 8.
+    pub fn space(&self) -> u64 {
+        self.queue.space()
+    }
+
+    /// What the peer is not known to have consumed. Counts frames: not for every message.
+    pub fn undelivered(&self) -> Undelivered {
+        self.queue.undelivered()
+    }
+}

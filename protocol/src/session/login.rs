@@ -1,0 +1,131 @@
+//! A session at login: what it shows, and what it stores in which order.
+
+use std::time::Instant;
+
+use super::Session;
+use super::carrier::{Attached, Start};
+use crate::id::{AttachmentId, Nonce};
+use crate::liveness::Timing;
+use crate::login::{Carrier, Confirm, Holding, Outcome, Ready, Record, UserData};
+use crate::position::{Position, Standing};
+use crate::storage::Storage;
+
+/// What a server adds to an accepted login.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Whether the session goes on or is new.
+    pub outcome: Outcome,
+    /// 64 fresh random bits.
+    pub attachment: AttachmentId,
+    /// 64 fresh random bits.
+    pub nonce: Nonce,
+    /// What carries the session from here on.
+    pub carrier: Carrier,
+    /// For the client's application.
+    pub user_data: UserData,
+    /// How the connection is timed.
+    pub timing: Timing,
+}
+
+/// The two sides cannot be the two ends of one history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginFault {
+    /// One side has consumed what the other cannot have sent, or less than the other knows of.
+    #[error("the positions of the two sides do not fit: mine {mine:?}, the peer's {yours:?}")]
+    Positions {
+        /// How far this side has come.
+        mine: Standing,
+        /// How far the peer says it has come.
+        yours: Standing,
+    },
+    /// The peer says it consumed up to the middle of a message.
+    #[error("the peer says it consumed up to position {consumed}, which is not the end of a message")]
+    InsideFrame {
+        /// The position.
+        consumed: Position,
+    },
+}
+
+impl<S: Storage> Session<S> {
+    /// What a server decides by. `shown` is how much of this side's stream the client says it has
+    /// consumed, [`Position::ZERO`] if it shows an unconfirmed session.
+    pub fn record(&self, shown: Position) -> Record {
+        Record {
+            session: self.id(),
+            current: self.queue.current(),
+            previous: self.queue.previous(),
+            standing: self.standing(),
+            lands_on_frame: self.queue.lands_on_frame(shown),
+        }
+    }
+
+    /// A client is about to show this session in a Confirm: stores a fresh nonce, 64 random bits, and
+    /// returns what to show; `None` of an unconfirmed session.
+    pub fn show(&mut self, nonce: Nonce) -> Option<Holding> {
+        self.queue.store_nonce(nonce);
+        self.told = self.queue.consumed();
+        let attachment = self.queue.current()?;
+        Some(Holding { session: self.id(), attachment, standing: self.standing() })
+    }
+
+    /// A server accepts `confirm` for this session, ends any older connection's hold on it, and attaches
+    /// the new one.
+    ///
+    /// Stored, in this order: the nonce, the attachment that the client showed, the new attachment, the
+    /// acknowledgement in `confirm`. Killed anywhere in between, the next login of the same client
+    /// resumes: it is still at the attachment it showed.
+    pub fn accept(&mut self, now: Instant, confirm: &Confirm, grant: Grant) -> Result<Ready, LoginFault> {
+        let shown = confirm.held.filter(|held| held.session == self.id());
+        let standing = shown.map_or(Standing::START, |held| held.standing);
+        self.check_standing(&standing)?;
+        self.attached = None;
+        self.queue.store_nonce(grant.nonce);
+        self.queue.store_previous(shown.map(|held| held.attachment));
+        self.queue.store_attachment(grant.attachment);
+        self.told = self.queue.consumed();
+        self.attach(now, standing.consumed, &grant.timing, true);
+        Ok(Ready {
+            outcome: grant.outcome,
+            session: self.id(),
+            standing: self.standing(),
+            attachment: grant.attachment,
+            carrier: grant.carrier,
+            nonce: grant.nonce,
+            user_data: grant.user_data,
+        })
+    }
+
+    /// A client's login was accepted: checks that the server's positions fit, stores the attachment and
+    /// attaches the connection. On an error nothing was stored.
+    ///
+    /// It must be the answer to what [`Session::show`] gave last.
+    pub fn establish(&mut self, now: Instant, ready: &Ready, timing: &Timing) -> Result<(), LoginFault> {
+        self.check_standing(&ready.standing)?;
+        self.queue.store_attachment(ready.attachment);
+        self.attach(now, ready.standing.consumed, timing, false);
+        Ok(())
+    }
+
+    fn check_standing(&self, yours: &Standing) -> Result<(), LoginFault> {
+        let mine = self.standing();
+        if !mine.agrees_with(yours) {
+            return Err(LoginFault::Positions { mine, yours: *yours });
+        }
+        if !self.queue.lands_on_frame(yours.consumed) {
+            return Err(LoginFault::InsideFrame { consumed: yours.consumed });
+        }
+        Ok(())
+    }
+
+    /// The stream that follows counts from what each side was told the other has consumed, and that is
+    /// an acknowledgement too.
+    fn attach(&mut self, now: Instant, peer_consumed: Position, timing: &Timing, unproven: bool) {
+        if peer_consumed > self.queue.acked() {
+            self.queue.acknowledge(peer_consumed);
+        }
+        self.queue.set_writing(peer_consumed);
+        // The client speaks first and at once: its frame ends the server's doubt about the attachment.
+        let start = Start { peer_consumed, told: self.told, unproven, greet: !unproven };
+        self.attached = Some(Attached::new(now, &self.header, timing, &start));
+    }
+}
