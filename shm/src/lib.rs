@@ -1,0 +1,53 @@
+//! The link files of tcpshm on disk: mapped, locked, created, switched and kept aside.
+//!
+//! ```text
+//!   <directory>, 0700, held open                        every file 0600
+//!   ├── s~OWNER.lock                     one owner: a kernel lock, held for life, never removed
+//!   ├── s~OWNER~PEER.link                the link's file, mapped by its session
+//!   ├── s~OWNER~PEER.link.SESSION.new    a fresh session being prepared ──── switch ──┐
+//!   └── s~OWNER~PEER.link.SESSION.kept   an earlier session, kept aside  <────────────┘
+//! ```
+//!
+//! [`LinkDirectory::open`] takes the lock of one owner; everything else is a method of it. A process that
+//! is killed between any two system calls leaves a directory that [`LinkDirectory::settle`] brings to the
+//! state before or after the interrupted operation. Nothing is flushed to a disk: that covers killed
+//! processes, not a loss of power or a crash of the kernel.
+//!
+//! The place for shared-memory links is tmpfs, such as `/dev/shm`: on a disk file system write-back makes
+//! clean pages read-only again, and the next store takes a fault. Network file systems are refused where
+//! they can be told. An overlay is not refused: files made here lie in its upper layer, where locks and
+//! mappings mean what they should; a directory that stands in a lower layer is not covered.
+//!
+//! Removing a link file is harmless to whoever has mapped it, and is noticed
+//! ([`LinkDirectory::is_in_place`]). Truncating one is outside the trust: the next access kills the
+//! process, and no check can win that race.
+#![deny(unsafe_code)]
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
+compile_error!("link files are mapped as they are: only 64-bit little-endian Linux is supported");
+
+mod access;
+mod directory;
+mod error;
+mod filesystem;
+mod folder;
+mod image;
+#[cfg(test)]
+mod interrupted;
+mod keep;
+mod lock;
+#[expect(unsafe_code, reason = "memory shared with another process: all of it is here")]
+mod mapping;
+mod names;
+mod prepare;
+mod settle;
+#[cfg(test)]
+mod testing;
+
+pub use access::OpenLink;
+pub use directory::LinkDirectory;
+pub use error::{DirectoryError, FileError};
+pub use folder::FileIdentity;
+pub use keep::{Kept, OtherFile};
+pub use mapping::{Mapped, ReadOnly};
+pub use settle::Settled;

@@ -1,0 +1,85 @@
+//! The two kernel locks: one per owner, for life, and one per link file, for as long as it is mapped.
+//!
+//! Both are flock(2) locks, bound to the open file description. The kernel ends them with the last
+//! reference to it, so a killed process holds nothing, no process id is ever looked at, and closing
+//! another descriptor of the same file ends no lock. A second opening is refused within one process as
+//! well as between two.
+//!
+//! A program that is executed does not get them, since the descriptors are close-on-exec. A forked child
+//! shares them: it keeps its parent's locks until it ends or executes a program, and must not use what
+//! they guard. So a host that starts a program may find its own lock taken for a moment, if it dropped it
+//! just then.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::error::{DirectoryError, FileError};
+use crate::folder::{FileIdentity, Folder};
+
+/// The exclusive right to write one link file.
+///
+/// The owner's lock already says that no other process writes it. This one says so of this process too,
+/// whatever it calls twice, and still holds after somebody removed the owner's lock file.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    file: File,
+}
+
+impl Writer {
+    /// Takes the right, or gives `None` if somebody has it.
+    pub(crate) fn take(file: File) -> io::Result<Option<Self>> {
+        Ok(if lock(&file)? { Some(Self { file }) } else { None })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+/// The exclusive right to run as one owner in one directory.
+#[derive(Debug)]
+pub(crate) struct OwnerLock {
+    /// Never read or written; the lock ends when it is closed.
+    _file: File,
+    name: String,
+    identity: FileIdentity,
+}
+
+impl OwnerLock {
+    /// Takes the lock on the file `name`, which is made if missing and never removed: a process that locks
+    /// a removed file and one that locks its successor would both be the owner.
+    pub(crate) fn take(folder: &Folder, name: String) -> Result<Self, DirectoryError> {
+        let file = folder.open_or_create(&name)?;
+        let identity = folder.identity_of(&name, &file)?;
+        let locked = lock(&file).map_err(|source| folder.io_error("locking", &name, source))?;
+        if !locked {
+            return Err(DirectoryError::Locked { path: folder.path_of(&name) });
+        }
+        let lock = Self { _file: file, name, identity };
+        // Somebody may have removed the file between its opening and its locking.
+        lock.check(folder)?;
+        Ok(lock)
+    }
+
+    /// Checks that the locked file is still the one that the next process would try to lock.
+    pub(crate) fn check(&self, folder: &Folder) -> Result<(), FileError> {
+        if folder.identity(&self.name)? == Some(self.identity) {
+            Ok(())
+        } else {
+            Err(FileError::LockLost { path: folder.path_of(&self.name) })
+        }
+    }
+}
+
+/// Whether the lock was free; it is ours then. Not `File::try_lock`, which does not promise that it will
+/// always be flock(2).
+fn lock(file: &File) -> io::Result<bool> {
+    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
