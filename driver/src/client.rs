@@ -1,0 +1,428 @@
+//! A client: connects, logs in, carries its link, and comes back when the connection is lost.
+
+mod login;
+mod reply;
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use tcpshm_protocol::{Name, ResetToken, Role, Session, Undelivered};
+use tcpshm_shm::{FileError, LinkDirectory, Mapped};
+
+use crate::config::ClientConfig;
+use crate::connection::{Connection, SCRATCH, Visit};
+use crate::disconnected::Disconnected;
+use crate::driver::Driver;
+use crate::error::SetupError;
+use crate::handler::Handler;
+use crate::handshake::Handshake;
+use crate::link::Link;
+use crate::random;
+use crate::socket;
+use login::Login;
+
+/// A client in somebody's event loop; see [`Driver`].
+///
+/// It carries one link at a time: the one with the server it meets. It owns its socket, its link
+/// directory and its session; token, registry and clock are the host's.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    directory: LinkDirectory,
+    registry: Option<Registry>,
+    token: Option<Token>,
+    state: State,
+    /// The link, open from the first time its server is known.
+    session: Option<Session<Mapped>>,
+    /// A fresh session that the server has not confirmed.
+    proposed: Option<Session<Mapped>>,
+    /// The server's leave to reset, for the next login.
+    reset_token: Option<ResetToken>,
+    /// What the server said a reset gives up on its side.
+    peer_undelivered: Option<Undelivered>,
+    /// The server's positions did not fit ours: the next login says so.
+    disputed: bool,
+    /// The server whose coming was reported on; the links with others are looked at once for each.
+    met: Option<Name>,
+    /// The address to try next.
+    address: usize,
+    /// Rounds in a row in which no address led to a link that lasted.
+    failures: u32,
+    /// Logins in a row that were tried again at once, each for a reason that takes one step less.
+    retries: u32,
+    /// Whether the link was handed out since the last visit.
+    touched: bool,
+    scratch: Box<[u8]>,
+}
+
+/// Where it stands with its server.
+#[derive(Debug)]
+enum State {
+    Waiting { until: Option<Instant> },
+    Connecting(Box<Handshake>),
+    LoggingIn(Box<Login>),
+    Live { connection: Box<Connection>, since: Instant },
+    Stopped,
+}
+
+/// Logins that may follow each other without a wait: a dead proposal, a void token, a reset, each once,
+/// and one to spare.
+const RETRIES: u32 = 4;
+
+impl Client {
+    /// Opens the link directory and takes the name's lock there. If the server's name is set, or there is
+    /// one link only, its file is opened too, so that messages can be committed before any connection.
+    ///
+    /// It connects when it is in a loop.
+    pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
+        if config.addresses.is_empty() {
+            return Err(SetupError::NoAddress);
+        }
+        let directory = LinkDirectory::open(&config.link.directory, Role::Client, &config.link.name)?;
+        let mut client = Self {
+            directory,
+            registry: None,
+            token: None,
+            state: State::Waiting { until: None },
+            session: None,
+            proposed: None,
+            reset_token: None,
+            peer_undelivered: None,
+            disputed: false,
+            met: None,
+            address: 0,
+            failures: 0,
+            retries: 0,
+            touched: false,
+            scratch: vec![0; SCRATCH].into(),
+            config,
+        };
+        let links = client.directory.links()?;
+        let only = || if links.len() == 1 { links.first() } else { None };
+        if let Some(server) = client.config.server.as_ref().or_else(only).cloned() {
+            client.open_link(&server)?;
+        }
+        Ok(client)
+    }
+
+    /// The link, connected or not, once its server is known.
+    pub fn link(&mut self, now: Instant) -> Option<Link<'_>> {
+        // What the host does with it may leave something to be looked at.
+        self.touched = true;
+        let connection = match &mut self.state {
+            State::Live { connection, .. } => Some(&mut **connection),
+            _ => None,
+        };
+        self.session.as_mut().map(|session| Link::for_host(session, connection, now))
+    }
+
+    /// Whether the link has a connection.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.state, State::Live { .. })
+    }
+
+    /// The link files, for those kept aside.
+    pub fn directory(&self) -> &LinkDirectory {
+        &self.directory
+    }
+
+    /// Opens the files of the link with `server`, if there are any.
+    fn open_link(&mut self, server: &Name) -> Result<(), FileError> {
+        // Nothing of this link may be open while its files are put in order.
+        self.session = None;
+        self.proposed = None;
+        self.directory.settle(server)?;
+        let link = &self.config.link;
+        let configured = (!link.adopt_geometry).then_some(link.limits.send);
+        let opened = self.directory.open_link(server, configured, random::nonce())?;
+        self.session = opened.map(|link| link.session);
+        if let Some(survey) = self.directory.look_proposed(server)?.first() {
+            let session = survey.header().session;
+            let opened = self.directory.open_proposed(server, session, random::nonce())?;
+            self.proposed = opened.map(|link| link.session);
+        }
+        Ok(())
+    }
+
+    // ---- connecting ----
+
+    fn connect(&mut self, now: Instant) {
+        let (Some(registry), Some(token)) = (&self.registry, self.token) else {
+            return;
+        };
+        let address = self.config.addresses[self.address];
+        let started = TcpStream::connect(address).and_then(|mut stream| {
+            registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+            socket::configure(&stream, &self.config.link.socket)?;
+            Ok(stream)
+        });
+        match started {
+            Ok(stream) => {
+                let deadline = now + self.config.connect_deadline;
+                self.state = State::Connecting(Box::new(Handshake::new(stream, address, deadline)));
+            }
+            Err(_) => self.give_way(now),
+        }
+    }
+
+    /// Whether the connection that was begun is made: the procedure that mio's `TcpStream::connect`
+    /// documents.
+    fn is_made(stream: &TcpStream) -> io::Result<bool> {
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This address led nowhere: the next one, or after the last one a pause.
+    fn give_way(&mut self, now: Instant) {
+        self.address += 1;
+        if self.address < self.config.addresses.len() {
+            self.state = State::Waiting { until: Some(now) };
+        } else {
+            self.pause(now);
+        }
+    }
+
+    fn pause(&mut self, now: Instant) {
+        self.address = 0;
+        self.retries = 0;
+        let delay = self.config.back_off.delay(self.failures, random::bits());
+        self.failures = self.failures.saturating_add(1);
+        // A delay beyond the end of time is one without an end.
+        self.state = State::Waiting { until: now.checked_add(delay) };
+    }
+
+    /// The same address again, at once, for a reason that can only come so often.
+    fn try_again(&mut self, now: Instant) {
+        self.retries += 1;
+        if self.retries > RETRIES {
+            self.pause(now);
+        } else {
+            self.state = State::Waiting { until: Some(now) };
+        }
+    }
+
+    fn close(&self, stream: &mut TcpStream) {
+        if let Some(registry) = &self.registry {
+            // It is about to be closed, which ends its registration too.
+            let _ = registry.deregister(stream);
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+    }
+
+    // ---- the link ----
+
+    fn visit(&mut self, now: Instant, app: &mut impl Handler) {
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Connecting(handshake) => self.visit_connecting(now, handshake, app),
+            State::LoggingIn(login) => self.visit_login(now, login, app),
+            State::Live { connection, since } => self.visit_live(now, connection, since, app),
+            other => self.state = other,
+        }
+    }
+
+    fn visit_connecting(&mut self, now: Instant, mut handshake: Box<Handshake>, app: &mut impl Handler) {
+        match Self::is_made(&handshake.stream) {
+            Ok(true) => self.begin_login(now, *handshake, app),
+            Ok(false) => self.state = State::Connecting(handshake),
+            Err(_) => {
+                self.close(&mut handshake.stream);
+                self.give_way(now);
+            }
+        }
+    }
+
+    fn visit_live(
+        &mut self,
+        now: Instant,
+        mut connection: Box<Connection>,
+        since: Instant,
+        app: &mut impl Handler,
+    ) {
+        self.touched = false;
+        let Some(session) = &mut self.session else {
+            return self.pause(now);
+        };
+        let budget = self.config.link.read_budget;
+        match connection.visit(now, session, &mut self.scratch, budget, app) {
+            Ok(visit) => {
+                self.touched = visit == Visit::More;
+                self.state = State::Live { connection, since };
+            }
+            Err(reason) => self.end_live(now, connection, since, &reason, app),
+        }
+    }
+
+    fn end_live(
+        &mut self,
+        now: Instant,
+        mut connection: Box<Connection>,
+        since: Instant,
+        reason: &Disconnected,
+        app: &mut impl Handler,
+    ) {
+        if let Some(session) = &mut self.session {
+            connection.say_farewell(now, session, reason);
+            session.detach(random::nonce());
+            app.disconnected(&mut Link::new(session), reason);
+        }
+        self.close(&mut connection.stream);
+        // A link that lasted longer than the wait for it has made the wait worth while.
+        let worth = self.config.back_off.delay(self.failures, u64::MAX);
+        if now.saturating_duration_since(since) >= worth {
+            self.failures = 0;
+        }
+        self.pause(now);
+    }
+
+    fn handle_due(&mut self, now: Instant, app: &mut impl Handler) {
+        let stalled = match self.session.as_mut().map(|session| session.handle_timeout(now)) {
+            Some(Ok(stalled)) => stalled,
+            Some(Err(_)) => return self.handle_silence(now, app),
+            None => return,
+        };
+        if let (Some(stalled), Some(session)) = (stalled, &mut self.session) {
+            app.stalled(&mut Link::new(session), &stalled);
+        }
+        self.visit(now, app);
+    }
+
+    /// After a long pause of this process the peer's bytes may be waiting: they count.
+    fn handle_silence(&mut self, now: Instant, app: &mut impl Handler) {
+        if let State::Live { connection, .. } = &mut self.state {
+            connection.set_maybe_readable();
+        }
+        self.visit(now, app);
+        let Some(Err(timed_out)) = self.session.as_mut().map(|session| session.handle_timeout(now)) else {
+            return self.visit(now, app);
+        };
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Live { connection, since } => {
+                self.end_live(now, connection, since, &timed_out.into(), app);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting { until } => *until,
+            State::Connecting(handshake) => Some(handshake.deadline),
+            State::LoggingIn(login) => Some(login.handshake.deadline),
+            State::Live { .. } => self.session.as_ref().and_then(Session::poll_timeout),
+            State::Stopped => None,
+        }
+    }
+}
+
+impl Driver for Client {
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
+        if tokens.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs one token"));
+        }
+        self.registry = Some(registry.try_clone()?);
+        self.token = Some(Token(tokens.start));
+        Ok(())
+    }
+
+    fn owns(&self, token: Token) -> bool {
+        self.token == Some(token)
+    }
+
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
+        if !self.owns(event.token()) {
+            return Ok(());
+        }
+        match &mut self.state {
+            State::Connecting(handshake) => handshake.set_ready(event),
+            State::LoggingIn(login) => login.handshake.set_ready(event),
+            State::Live { connection, .. } => connection.set_ready(event),
+            State::Waiting { .. } | State::Stopped => return Ok(()),
+        }
+        self.visit(now, app);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+        if self.touched {
+            self.touched = false;
+            self.visit(now, app);
+        }
+        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
+        if !first && self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Waiting { .. } => {
+                self.state = State::Waiting { until: None };
+                self.connect(now);
+            }
+            State::Connecting(mut handshake) => {
+                self.close(&mut handshake.stream);
+                self.give_way(now);
+            }
+            State::LoggingIn(mut login) => {
+                self.close(&mut login.handshake.stream);
+                self.give_way(now);
+            }
+            live @ State::Live { .. } => {
+                self.state = live;
+                self.handle_due(now, app);
+            }
+            State::Stopped => {}
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
+        if self.touched || (first && self.registry.is_some()) {
+            return Some(Duration::ZERO);
+        }
+        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+        if let State::Live { connection, .. } = &mut self.state {
+            connection.set_maybe_readable();
+            self.visit(now, app);
+        }
+        self.handle_timeout(now, app);
+    }
+
+    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Live { connection, since } => {
+                self.end_live(now, connection, since, &Disconnected::ShutDown, app);
+            }
+            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
+            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
+            State::Waiting { .. } | State::Stopped => {}
+        }
+        self.state = State::Stopped;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
+            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
+            State::Live { mut connection, .. } => self.close(&mut connection.stream),
+            State::Waiting { .. } | State::Stopped => {}
+        }
+    }
+}
+
+fn address_of(login: &Login) -> SocketAddr {
+    login.handshake.address
+}

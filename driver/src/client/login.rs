@@ -1,0 +1,168 @@
+//! A client's side of a login in progress: what it says.
+
+use std::io;
+use std::time::Instant;
+
+use tcpshm_protocol::login::{
+    CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Proposal, Refusal, RefusalCode, Streams, Welcome,
+    limits_agreed,
+};
+use tcpshm_protocol::{Header, Name, Role, Session};
+use tcpshm_shm::FileError;
+
+use super::{Client, State};
+use crate::handler::{Handler, LoginRefused};
+use crate::handshake::Handshake;
+use crate::limits::check_promises;
+use crate::random;
+
+/// A connection that is logging in.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) handshake: Handshake,
+    pub(super) machine: ClientLogin,
+    /// Who the server is and what it takes, once it has said so.
+    pub(super) welcome: Option<Welcome>,
+}
+
+impl Login {
+    fn flush(&mut self) -> io::Result<()> {
+        let count = self.handshake.write(self.machine.poll_transmit())?;
+        self.machine.handle_transmitted(count);
+        Ok(())
+    }
+}
+
+impl Client {
+    pub(super) fn begin_login(&mut self, now: Instant, mut handshake: Handshake, app: &mut impl Handler) {
+        handshake.deadline = now + self.config.link.login_deadline;
+        let machine = ClientLogin::new(&self.hello());
+        self.visit_login(now, Box::new(Login { handshake, machine, welcome: None }), app);
+    }
+
+    fn hello(&self) -> Hello {
+        let link = &self.config.link;
+        Hello {
+            client: link.name.clone(),
+            server: self.config.server.clone(),
+            limits: link.limits,
+            wish: CarrierWish::Tcp,
+            silence: link.silence,
+            user_data: self.config.user_data.clone(),
+        }
+    }
+
+    pub(super) fn visit_login(&mut self, now: Instant, mut login: Box<Login>, app: &mut impl Handler) {
+        let mut alive = login.flush().and_then(|()| login.handshake.fill()).is_ok();
+        while alive {
+            let machine = &mut login.machine;
+            match login.handshake.with_input(|input| machine.handle_input(input)) {
+                Ok(Some(ClientStep::Welcome(welcome))) => match self.hear_welcome(&welcome, app) {
+                    Ok(confirm) => {
+                        login.welcome = Some(welcome);
+                        alive = login.machine.confirm(&confirm).is_ok() && login.flush().is_ok();
+                    }
+                    Err(refusal) => {
+                        login.machine.refuse(&refusal);
+                        // The server is told if the socket takes it; our own application is told here.
+                        let _ = login.flush();
+                        app.refused(&refused(&login, Some(welcome.server), true, refusal));
+                        alive = false;
+                    }
+                },
+                Ok(Some(ClientStep::Ready(ready))) => return self.hear_ready(now, *login, &ready, app),
+                Ok(Some(ClientStep::Refused(refusal))) => return self.hear_refusal(now, *login, refusal, app),
+                Ok(None) => break,
+                Err(fault) => {
+                    app.refused(&refused(&login, None, true, fault.refusal()));
+                    alive = false;
+                }
+            }
+        }
+        if alive && !login.handshake.has_ended() {
+            self.state = State::LoggingIn(login);
+        } else {
+            self.close(&mut login.handshake.stream);
+            self.give_way(now);
+        }
+    }
+
+    /// What to show a server of this name.
+    fn hear_welcome(&mut self, welcome: &Welcome, app: &mut impl Handler) -> Result<Confirm, Refusal> {
+        let server = &welcome.server;
+        let storage = |error: FileError, app: &mut _| storage_refusal(server, &error, app);
+        self.meet(server, app).map_err(|error| storage(error, app))?;
+        let limits = self.config.link.limits;
+        if let Some(session) = &self.session {
+            check_promises(session.header(), limits.accept, welcome.limits.accept)?;
+        }
+        let streams = limits_agreed(&limits, &welcome.limits)
+            .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
+        let held = self.session.as_mut().and_then(|session| session.show(random::nonce()));
+        let token = self.reset_token.take();
+        if self.proposed.is_none() && (held.is_none() || token.is_some()) {
+            let created = self.directory.create(&self.fresh_header(server, &streams), random::nonce());
+            self.proposed = Some(created.map_err(|error| storage(error, app))?.session);
+        }
+        let nonce = random::nonce();
+        let proposed = self.proposed.as_mut().map(|session| {
+            session.show(nonce);
+            Proposal { session: session.id(), streams: streams_of(session) }
+        });
+        Ok(Confirm {
+            held,
+            proposed,
+            disputed: held.is_some() && self.disputed,
+            token: token.filter(|_| proposed.is_some()),
+            undelivered: held.and(self.session.as_ref()).map(Session::undelivered),
+            nonce,
+        })
+    }
+
+    /// Opens the link with the server that is there. What links with others still hold is reported.
+    fn meet(&mut self, server: &Name, app: &mut impl Handler) -> Result<(), FileError> {
+        if self.session.as_ref().is_none_or(|session| session.peer() != server) {
+            self.open_link(server)?;
+            (self.reset_token, self.disputed) = (None, false);
+        }
+        if self.met.as_ref() == Some(server) {
+            return Ok(());
+        }
+        self.met = Some(server.clone());
+        for peer in self.directory.links()? {
+            let survey = if peer == *server { None } else { self.directory.look(&peer)? };
+            if let Some(left) = survey.map(|survey| survey.undelivered()).filter(|left| left.messages > 0) {
+                app.left_behind(&peer, &left);
+            }
+        }
+        Ok(())
+    }
+
+    fn fresh_header(&self, server: &Name, streams: &Streams) -> Header {
+        Header {
+            role: Role::Client,
+            session: random::session(),
+            owner: self.config.link.name.clone(),
+            peer: server.clone(),
+            outgoing: streams.client,
+            incoming: streams.server,
+            asked: self.config.link.limits.send,
+        }
+    }
+}
+
+/// The sizes that a client's file was made with.
+fn streams_of(session: &Session<tcpshm_shm::Mapped>) -> Streams {
+    Streams { client: session.header().outgoing, server: session.header().incoming }
+}
+
+pub(super) fn refused(login: &Login, peer: Option<Name>, by_us: bool, refusal: Refusal) -> LoginRefused {
+    let known = || login.welcome.as_ref().map(|welcome| welcome.server.clone());
+    LoginRefused { peer: peer.or_else(known), address: super::address_of(login), by_us, refusal }
+}
+
+fn storage_refusal(server: &Name, error: &FileError, app: &mut impl Handler) -> Refusal {
+    app.failed(server, error);
+    // The peer learns that there is a fault, not where our files lie.
+    Refusal::new(RefusalCode::Storage, "see the client's own report")
+}

@@ -1,0 +1,157 @@
+//! What a host can set, each default with its reason.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tcpshm_protocol::login::{Silence, UserData};
+use tcpshm_protocol::{Limits, Name, Timing};
+
+use crate::back_off::BackOff;
+
+/// What both sides of a link can set.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// The name of this process. With the peer's name it identifies a link.
+    pub name: Name,
+    /// Where link files are kept. Made, readable by this user only, if it is missing.
+    pub directory: PathBuf,
+    /// Ring and message sizes sent and taken. They are fixed when a session begins; what a file has
+    /// and what is set here must be the same, unless `adopt_geometry` says otherwise.
+    pub limits: Limits,
+    /// Use an existing link file with the sizes it has, even if `limits` differ. Off by default, so
+    /// that a configuration that has no effect is noticed.
+    pub adopt_geometry: bool,
+    /// How long to wait for any sign of life before a connection is given up.
+    pub silence: Silence,
+    /// How long a consumption may wait for a message to carry its acknowledgement.
+    pub ack_delay: Duration,
+    /// How long both sides may wait for each other before `stalled` is called.
+    pub stall: Duration,
+    /// How long a connection may take to log in.
+    pub login_deadline: Duration,
+    /// How many link files may be kept aside for one link. A reset that would exceed it is refused
+    /// until the application releases one.
+    pub max_kept: usize,
+    /// Bytes read from one connection before the others have their turn.
+    pub read_budget: usize,
+    /// Socket options.
+    pub socket: SocketConfig,
+}
+
+impl LinkConfig {
+    /// The defaults, for this name and directory.
+    pub fn new(name: Name, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            name,
+            directory: directory.into(),
+            limits: Limits::default(),
+            adopt_geometry: false,
+            silence: Silence::default(),
+            ack_delay: Timing::DEFAULT_ACK_DELAY,
+            stall: Timing::DEFAULT_STALL,
+            // Four short messages; only a dead or hostile peer needs longer.
+            login_deadline: Duration::from_secs(5),
+            // Someone should have looked long before; at the default size these are 4 MiB.
+            max_kept: 16,
+            // A few full reads: amortises the turn without letting one peer hold it.
+            read_budget: 1024 * 1024,
+            socket: SocketConfig::default(),
+        }
+    }
+
+    pub(crate) fn timing(&self, peer_silence: Silence) -> Timing {
+        Timing { silence: self.silence, peer_silence, ack_delay: self.ack_delay, stall: self.stall }
+    }
+}
+
+/// Socket options of every connection.
+#[derive(Clone, Debug)]
+pub struct SocketConfig {
+    /// Send small writes at once. On: the driver writes whole batches itself.
+    pub no_delay: bool,
+    /// The kernel's send buffer in bytes; `None` leaves its automatic sizing.
+    pub send_buffer: Option<usize>,
+    /// The kernel's receive buffer in bytes; `None` leaves its automatic sizing.
+    pub receive_buffer: Option<usize>,
+}
+
+impl Default for SocketConfig {
+    fn default() -> Self {
+        Self { no_delay: true, send_buffer: None, receive_buffer: None }
+    }
+}
+
+/// What a server can set.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// What it shares with clients.
+    pub link: LinkConfig,
+    /// Where it listens; port 0 takes a free one. An IPv6 address takes IPv6 only, so that listening
+    /// on both wildcards is possible.
+    pub listen: Vec<SocketAddr>,
+    /// Connections that the kernel completes before they are accepted.
+    pub backlog: i32,
+    /// Links that may be live at once.
+    pub max_links: usize,
+    /// Connections that may be logging in at once; when one more comes, the oldest gives way.
+    pub max_pending: usize,
+    /// Of these, how many may come from one IP address.
+    pub max_pending_per_address: usize,
+    /// Sessions without a connection that are kept open. The oldest without held messages are closed;
+    /// what they hold stays in their link files.
+    pub max_detached: usize,
+    /// Connections accepted before the others have their turn.
+    pub accept_budget: usize,
+}
+
+impl ServerConfig {
+    /// The defaults, for this name, directory and address.
+    pub fn new(name: Name, directory: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            link: LinkConfig::new(name, directory),
+            listen: vec![listen],
+            // What Linux allows without tuning (net.core.somaxconn): a reconnect of all clients at once.
+            backlog: 4096,
+            max_links: 16 * 1024,
+            // A login takes milliseconds, a place a few hundred bytes.
+            max_pending: 1024,
+            // Many clients may share an address; a flood from one must leave places for the others.
+            max_pending_per_address: 512,
+            max_detached: 256,
+            accept_budget: 64,
+        }
+    }
+}
+
+/// What a client can set.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// What it shares with servers.
+    pub link: LinkConfig,
+    /// Where the server may be reached, tried in this order.
+    pub addresses: Vec<SocketAddr>,
+    /// The server it means to reach; `None` takes any, each as a link of its own.
+    pub server: Option<Name>,
+    /// For the server's `login` hook.
+    pub user_data: UserData,
+    /// How long a connection may take to be made.
+    pub connect_deadline: Duration,
+    /// How long to wait between rounds of attempts.
+    pub back_off: BackOff,
+}
+
+impl ClientConfig {
+    /// The defaults, for this name, directory and address.
+    pub fn new(name: Name, directory: impl Into<PathBuf>, address: SocketAddr) -> Self {
+        Self {
+            link: LinkConfig::new(name, directory),
+            addresses: vec![address],
+            server: None,
+            user_data: UserData::default(),
+            // Two retransmissions of a lost first packet (1 s and 2 s, RFC 6298) and their answer.
+            connect_deadline: Duration::from_secs(4),
+            back_off: BackOff::default(),
+        }
+    }
+}

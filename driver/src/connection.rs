@@ -1,0 +1,250 @@
+//! A socket that carries a session.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use mio::net::TcpStream;
+use tcpshm_protocol::{Event, Session};
+use tcpshm_shm::Mapped;
+
+use crate::disconnected::Disconnected;
+use crate::handler::Handler;
+use crate::link::Link;
+use crate::socket::{interrupted, would_block};
+
+/// Bytes read at once into memory that all connections of a driver share: enough for TCP to run at
+/// memory speed, small against the cache.
+pub(crate) const SCRATCH: usize = 256 * 1024;
+/// Incomplete frames up to this size are moved to the front of the shared memory and completed there;
+/// longer ones grow in their connection's own buffer.
+const MOVED: usize = 64 * 1024;
+
+/// One connection after login. It has no timers and no session of its own: whoever owns both calls
+/// [`Connection::visit`] when there may be something to do.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    /// Login bytes that go out before anything of the session.
+    preamble: BytesMut,
+    /// An incomplete frame.
+    rest: BytesMut,
+    /// Whether reading was not yet found to block. Readiness is edge-triggered, so it is remembered.
+    readable: bool,
+    writable: bool,
+    /// A write failed while no one could be told.
+    broken: Option<io::Error>,
+}
+
+/// Whether a visit ended because there was nothing to do or because its budget was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visit {
+    Idle,
+    More,
+}
+
+impl Connection {
+    /// A connection whose login has just ended, with the bytes of the login that are still to go out,
+    /// and those that came behind it.
+    pub(crate) fn new(stream: TcpStream, address: SocketAddr, preamble: &[u8], rest: &[u8]) -> Self {
+        Self {
+            stream,
+            address,
+            preamble: preamble.into(),
+            rest: rest.into(),
+            readable: true,
+            writable: true,
+            broken: None,
+        }
+    }
+
+    pub(crate) fn set_ready(&mut self, event: &mio::event::Event) {
+        // End of stream and errors are found by reading and writing.
+        let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
+        self.readable |= event.is_readable() || ended;
+        self.writable |= event.is_writable() || ended;
+    }
+
+    /// A socket may be readable although no event said so.
+    pub(crate) fn set_maybe_readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// Reads, delivers and writes what there is, up to `budget` bytes read.
+    pub(crate) fn visit(
+        &mut self,
+        now: Instant,
+        session: &mut Session<Mapped>,
+        scratch: &mut [u8],
+        budget: usize,
+        app: &mut impl Handler,
+    ) -> Result<Visit, Disconnected> {
+        if let Some(error) = self.broken.take() {
+            return Err(error.into());
+        }
+        let mut spent = 0;
+        while self.readable && spent < budget && !session.is_closing() {
+            spent += self.read_once(now, session, scratch, app)?;
+            self.flush_all(now, session, app)?;
+        }
+        // Also tells of room that was made since the last visit.
+        self.flush_all(now, session, app)?;
+        Ok(if self.readable && !session.is_closing() { Visit::More } else { Visit::Idle })
+    }
+
+    fn read_once(
+        &mut self,
+        now: Instant,
+        session: &mut Session<Mapped>,
+        scratch: &mut [u8],
+        app: &mut impl Handler,
+    ) -> Result<usize, Disconnected> {
+        let old = self.rest.len();
+        if old <= MOVED {
+            scratch[..old].copy_from_slice(&self.rest);
+            let count = self.fill(&mut scratch[old..])?;
+            let mut input = &scratch[..old + count];
+            deliver(now, session, &mut input, app)?;
+            self.rest.clear();
+            self.rest.extend_from_slice(input);
+            return Ok(count);
+        }
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.resize(old + scratch.len(), 0);
+        let read = self.fill(&mut rest[old..]);
+        let count = *read.as_ref().unwrap_or(&0);
+        rest.truncate(old + count);
+        let mut input = &rest[..];
+        let delivered = deliver(now, session, &mut input, app);
+        rest.advance(rest.len() - input.len());
+        if rest.len() > MOVED {
+            self.rest = rest;
+        } else {
+            // The long frame is over: its memory goes back.
+            self.rest.extend_from_slice(&rest);
+        }
+        read?;
+        delivered?;
+        Ok(count)
+    }
+
+    /// One read. Notes whether the socket was drained: a read that is not full says so too, see
+    /// epoll(7), and the end of the stream makes another event.
+    fn fill(&mut self, room: &mut [u8]) -> Result<usize, Disconnected> {
+        loop {
+            match self.stream.read(room) {
+                Ok(0) => return Err(Disconnected::Cut),
+                Ok(count) => {
+                    self.readable = count == room.len();
+                    return Ok(count);
+                }
+                Err(error) if interrupted(&error) => {}
+                Err(error) if would_block(&error) => {
+                    self.readable = false;
+                    return Ok(0);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Writes what there is, and tells the application of room that this has made, until neither makes
+    /// anything new.
+    fn flush_all(
+        &mut self,
+        now: Instant,
+        session: &mut Session<Mapped>,
+        app: &mut impl Handler,
+    ) -> Result<(), Disconnected> {
+        loop {
+            self.flush(now, session)?;
+            if session.is_closing() {
+                return Err(Disconnected::Closed);
+            }
+            if !deliver(now, session, &mut &[][..], app)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes until there is nothing left or the socket takes no more.
+    pub(crate) fn flush(&mut self, now: Instant, session: &mut Session<Mapped>) -> io::Result<()> {
+        while self.writable && !self.preamble.is_empty() {
+            match self.write(None)? {
+                Some(count) => self.preamble.advance(count),
+                None => return Ok(()),
+            }
+        }
+        while self.writable {
+            let bytes = session.poll_transmit(now);
+            if bytes.is_empty() {
+                break;
+            }
+            match self.write(Some(bytes))? {
+                Some(count) => session.handle_transmitted(now, count),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Option<&[u8]>) -> io::Result<Option<usize>> {
+        loop {
+            match self.stream.write(bytes.unwrap_or(&self.preamble)) {
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if interrupted(&error) => {}
+                Err(error) if would_block(&error) => {
+                    self.writable = false;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes for a host that cannot be told of an error now; the next visit tells it.
+    pub(crate) fn flush_later_if_broken(&mut self, now: Instant, session: &mut Session<Mapped>) {
+        if let Err(error) = self.flush(now, session) {
+            self.broken = Some(error);
+        }
+    }
+
+    /// Tells the peer why, as far as the socket takes it at once, and ends the writing direction.
+    pub(crate) fn say_farewell(&mut self, now: Instant, session: &mut Session<Mapped>, reason: &Disconnected) {
+        if let Some(reason) = reason.farewell() {
+            session.close(reason);
+            // The connection is over either way.
+            let _ = self.flush(now, session);
+        }
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// Hands everything in `input` to the application. Returns whether there was anything.
+fn deliver<'a>(
+    now: Instant,
+    session: &mut Session<Mapped>,
+    input: &mut &'a [u8],
+    app: &mut impl Handler,
+) -> Result<bool, Disconnected> {
+    let mut any = false;
+    while let Some(event) = session.handle_input(now, input)? {
+        any = true;
+        match event {
+            Event::Message(received) => {
+                app.message(&mut Link::new(session), received);
+                if let Some(position) = session.unreturned() {
+                    app.unconsumed(&mut Link::new(session), position);
+                }
+            }
+            Event::Writable => app.writable(&mut Link::new(session)),
+            Event::Closed(reason) => return Err(Disconnected::ByPeer(reason)),
+        }
+        if session.is_closing() {
+            break;
+        }
+    }
+    Ok(any)
+}

@@ -1,0 +1,48 @@
+//! Why a connection ended.
+
+use std::io;
+
+use tcpshm_protocol::{CloseReason, ProtocolError, TimedOut};
+
+/// Why a link lost its connection. In no case did its session lose anything.
+#[derive(Debug, thiserror::Error)]
+pub enum Disconnected {
+    /// The application closed the link.
+    #[error("closed by this side's application")]
+    Closed,
+    /// This driver was shut down.
+    #[error("this side is shutting down")]
+    ShutDown,
+    /// The peer ended the connection on purpose.
+    #[error("ended by the peer: {0:?}")]
+    ByPeer(CloseReason),
+    /// The peer's end of the connection is gone: its process died, or something between cut it.
+    #[error("the connection was cut")]
+    Cut,
+    /// The connection failed.
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    /// Nothing was heard for too long.
+    #[error(transparent)]
+    Silent(#[from] TimedOut),
+    /// The peer broke the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    Fault(#[from] ProtocolError),
+    /// A newer login of the same client took over.
+    #[error("a newer login of the same client took over")]
+    Replaced,
+}
+
+impl Disconnected {
+    /// What to tell the peer before the socket is closed, if it can still be told.
+    pub(crate) fn farewell(&self) -> Option<CloseReason> {
+        match self {
+            Disconnected::Closed => Some(CloseReason::Application),
+            Disconnected::ShutDown => Some(CloseReason::ShuttingDown),
+            Disconnected::Silent(_) => Some(CloseReason::Silence),
+            Disconnected::Fault(_) => Some(CloseReason::Fault),
+            Disconnected::Replaced => Some(CloseReason::Replaced),
+            Disconnected::ByPeer(_) | Disconnected::Cut | Disconnected::Io(_) => None,
+        }
+    }
+}

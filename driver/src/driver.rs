@@ -1,0 +1,50 @@
+//! What a host does with a server or a client.
+
+use std::io;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Registry, Token};
+
+use crate::handler::Handler;
+
+/// A server or a client as a part of an event loop that somebody else owns.
+///
+/// ```text
+///   poll(timeout())  ──>  for each event: if owns(token) { handle_event(..) }  ──>  handle_timeout(..)
+/// ```
+///
+/// The methods may be called at any time and in any order; a call that has nothing to do does nothing.
+/// Whatever can be written is written before a call returns. Nothing here reads a clock: `now` is what
+/// the host read last.
+pub trait Driver {
+    /// Registers with the host's poll, once. From here on the tokens in `tokens` belong to this driver:
+    /// a server needs one per listener, one per link and one per login in progress, a client needs one.
+    ///
+    /// Everything is deregistered when the driver is dropped.
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()>;
+
+    /// Whether an event with this token is for this driver.
+    fn owns(&self, token: Token) -> bool;
+
+    /// Something happened to one of the driver's sockets. Events of others are ignored.
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()>;
+
+    /// Does what is due: timers, and work that a budget had put off. Call it after the events of every
+    /// turn; it costs nothing when nothing is due.
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler);
+
+    /// How long the host may sleep at most before it calls [`Driver::handle_timeout`]. Zero while there
+    /// is work left over; `None` if nothing is ever due.
+    fn timeout(&self, now: Instant) -> Option<Duration>;
+
+    /// Reads every live connection without asking the poll first, and does what is due: for a host that
+    /// spins. New connections and sockets that were blocked are still found through the poll, so visit
+    /// that too, every so many turns.
+    fn spin(&mut self, now: Instant, app: &mut impl Handler);
+
+    /// Tells every connected peer that this process stops, and ends all connections. The driver does
+    /// nothing from here on.
+    fn shut_down(&mut self, now: Instant, app: &mut impl Handler);
+}

@@ -1,0 +1,103 @@
+//! A ready-made loop for a process that has nothing else to wait for.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Registry, Token};
+
+use crate::driver::Driver;
+use crate::handler::Handler;
+
+/// One poll and one driver. It uses nothing but the driver's public methods, so it also shows how to
+/// embed one in a loop of your own.
+///
+/// The clock is the host's: give [`Instant::now`], or a double.
+#[derive(Debug)]
+pub struct EventLoop<D> {
+    poll: Poll,
+    events: Events,
+    driver: D,
+    clock: fn() -> Instant,
+    foreign: Vec<Token>,
+    /// Turns of [`EventLoop::spin_turn`] since the poll was last asked.
+    spun: u32,
+}
+
+impl<D: Driver> EventLoop<D> {
+    /// Tokens below this one are the host's, for its own sockets and wakers; the rest are the driver's.
+    pub const FOREIGN: usize = 1024;
+    /// Spinning turns between two visits to the poll, which finds new connections: at a microsecond a
+    /// turn, one every 64 microseconds.
+    pub const SPINS: u32 = 64;
+
+    /// Registers `driver` with a poll of its own.
+    pub fn new(mut driver: D, clock: fn() -> Instant) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        driver.register(poll.registry(), Self::FOREIGN..usize::MAX)?;
+        // As many as a busy loop finds in one turn; more wait for the next.
+        let events = Events::with_capacity(1024);
+        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0 })
+    }
+
+    /// Waits for something to do, at most until `wait` is over, and does it.
+    pub fn turn(&mut self, app: &mut impl Handler, wait: Option<Duration>) -> io::Result<()> {
+        let timeout = self.driver.timeout((self.clock)());
+        let timeout = timeout.into_iter().chain(wait).min();
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            // A signal: the host may want to look at what it was.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
+            Err(error) => return Err(error),
+        }
+        let now = (self.clock)();
+        self.foreign.clear();
+        for event in &self.events {
+            if self.driver.owns(event.token()) {
+                self.driver.handle_event(now, event, app)?;
+            } else {
+                self.foreign.push(event.token());
+            }
+        }
+        self.driver.handle_timeout(now, app);
+        Ok(())
+    }
+
+    /// Does what there is to do without waiting, and mostly without asking the poll: for a core of its
+    /// own.
+    pub fn spin_turn(&mut self, app: &mut impl Handler) -> io::Result<()> {
+        self.spun += 1;
+        if self.spun >= Self::SPINS {
+            self.spun = 0;
+            return self.turn(app, Some(Duration::ZERO));
+        }
+        self.foreign.clear();
+        self.driver.spin((self.clock)(), app);
+        Ok(())
+    }
+
+    /// The driver, to reach its links.
+    pub fn driver(&mut self) -> &mut D {
+        &mut self.driver
+    }
+
+    /// Where the host registers its own sockets and wakers, with tokens below [`EventLoop::FOREIGN`].
+    pub fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    /// The host's tokens that had an event in the last turn.
+    pub fn foreign(&self) -> &[Token] {
+        &self.foreign
+    }
+
+    /// What the clock says.
+    pub fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    /// Tells the peers that this process stops, and ends all connections.
+    pub fn shut_down(&mut self, app: &mut impl Handler) {
+        let now = self.now();
+        self.driver.shut_down(now, app);
+    }
+}

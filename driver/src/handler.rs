@@ -1,0 +1,182 @@
+//! What an application is told, and what it decides.
+
+use std::net::SocketAddr;
+
+use tcpshm_protocol::login::{Carrier, CarrierWish, Outcome, Refusal, UserData};
+use tcpshm_protocol::{Delivered, Name, Received, SessionId, Stalled, Undelivered};
+use tcpshm_shm::{FileError, Kept};
+
+use crate::disconnected::Disconnected;
+use crate::link::Link;
+
+/// The application behind a server or a client. The same handler serves both carriers.
+///
+/// Only [`Handler::message`] is required; every other method has a default that is safe to keep.
+/// Handlers must not block: one slow handler delays every link of its driver.
+pub trait Handler {
+    /// A message came. Consume it, reply with a consuming commit, or hold it for later; what is merely
+    /// dropped blocks the consumption of all later messages and comes again after a restart.
+    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>);
+
+    /// A server decides whether a client may log in, before anything is looked up or stored for it.
+    ///
+    /// A name proves nothing: whoever reaches the port can say it. Check the address, or a credential
+    /// in the user data.
+    fn login(&mut self, attempt: &LoginAttempt<'_>) -> Admission {
+        let _ = attempt;
+        Admission::Admit(UserData::default())
+    }
+
+    /// A link has a connection.
+    fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
+        let _ = (link, connected);
+    }
+
+    /// A link has lost its connection. The session and its messages stay.
+    fn disconnected(&mut self, link: &mut Link<'_>, reason: &Disconnected) {
+        let _ = (link, reason);
+    }
+
+    /// There is room again after a message was refused as full.
+    fn writable(&mut self, link: &mut Link<'_>) {
+        let _ = link;
+    }
+
+    /// This side cannot send because the peer consumes nothing, and keeps messages of the peer's while
+    /// it waits: if the other side does the same, neither will ever move. Consume something, or make
+    /// the rings larger than what is in flight.
+    fn stalled(&mut self, link: &mut Link<'_>, stalled: &Stalled) {
+        let _ = (link, stalled);
+    }
+
+    /// [`Handler::message`] returned without having consumed or held its message, which ends at
+    /// `position`. Unless [`Link::consume_through`] is to cover it later, this is a fault of the handler.
+    fn unconsumed(&mut self, link: &mut Link<'_>, position: Delivered) {
+        let _ = (link, position);
+    }
+
+    /// The two sides of a link do not hold the same history: one of them lost its file, or runs on an
+    /// older copy. The default starts a fresh session and keeps the old link file aside. Both sides
+    /// must agree; [`Policy::Refuse`] keeps everything as it is until a person has decided.
+    fn dispute(&mut self, dispute: &Dispute) -> Policy {
+        let _ = dispute;
+        Policy::Reset
+    }
+
+    /// A fresh session took the place of another one. Called before [`Handler::connected`].
+    fn reset(&mut self, link: &mut Link<'_>, report: &ResetReport) {
+        let _ = (link, report);
+    }
+
+    /// A login ended in a refusal. A client goes on trying, a server goes on serving others.
+    fn refused(&mut self, refused: &LoginRefused) {
+        let _ = refused;
+    }
+
+    /// A link with another server than the one now met still holds messages. They stay, and go out
+    /// when that server is met again.
+    fn left_behind(&mut self, peer: &Name, undelivered: &Undelivered) {
+        let _ = (peer, undelivered);
+    }
+
+    /// A link file could not be used, so a login was refused or put off. The file was not changed.
+    fn failed(&mut self, peer: &Name, error: &FileError) {
+        let _ = (peer, error);
+    }
+}
+
+/// Somebody wants to log in.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginAttempt<'a> {
+    /// The name that was said.
+    pub client: &'a Name,
+    /// Where it came from.
+    pub address: SocketAddr,
+    /// The carrier wished.
+    pub wish: CarrierWish,
+    /// What came with it.
+    pub user_data: &'a UserData,
+}
+
+/// Whether a client may log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may; the data goes to its `connected`.
+    Admit(UserData),
+    /// It may not; the text is for people, and cut after 200 bytes.
+    Deny(String),
+}
+
+/// How a link got its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// Whether the session goes on or is new.
+    pub outcome: Outcome,
+    /// The peer's address.
+    pub address: SocketAddr,
+    /// What carries the messages.
+    pub carrier: Carrier,
+    /// What the other side's application sent with the login.
+    pub user_data: UserData,
+}
+
+/// Which histories do not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quarrel {
+    /// The client has nothing, the server has a session.
+    ClientLost,
+    /// The server has nothing, the client has a session.
+    ServerLost,
+    /// Both have something, and not two ends of one history.
+    Diverged,
+}
+
+/// A decision to take: begin anew, or refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    /// The other side.
+    pub peer: Name,
+    /// What does not fit.
+    pub quarrel: Quarrel,
+    /// What a reset would give up here.
+    pub undelivered: Option<Undelivered>,
+    /// What it would give up at the peer, as far as the peer said.
+    pub peer_undelivered: Option<Undelivered>,
+}
+
+/// What to do about a [`Dispute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Start a fresh session; the old link file is kept aside.
+    Reset,
+    /// Refuse the login and change nothing.
+    Refuse,
+}
+
+/// What a reset gave up.
+#[derive(Debug)]
+pub struct ResetReport {
+    /// The other side.
+    pub peer: Name,
+    /// The session that ended; `None` where this side had none.
+    pub ended: Option<SessionId>,
+    /// What this side had committed and the peer is not known to have consumed.
+    pub undelivered: Option<Undelivered>,
+    /// The same of the peer, as far as it said.
+    pub peer_undelivered: Option<Undelivered>,
+    /// The old link file, which still holds those messages.
+    pub kept: Option<Kept>,
+}
+
+/// A login that ended in a refusal.
+#[derive(Clone, Debug)]
+pub struct LoginRefused {
+    /// The other side's name, if it had said it.
+    pub peer: Option<Name>,
+    /// The other side's address.
+    pub address: SocketAddr,
+    /// Whether this side refused, or was refused.
+    pub by_us: bool,
+    /// Why.
+    pub refusal: Refusal,
+}

@@ -1,0 +1,78 @@
+//! Servers and clients of tcpshm that live in a mio loop you already have.
+//!
+//! ```text
+//!      your loop                         Server / Client                         link files
+//!   poll.poll(timeout()) ── events ──>  handle_event(now, event, app) ─┐
+//!                                       handle_timeout(now, app)       ├─> Session ──> one mapped file
+//!                        <── bytes ───  (written before it returns)   ─┘      │          per link
+//!                                                                            v
+//!                                                       app.message(link, received)
+//! ```
+//!
+//! A link is identified by the names of its two processes. What [`Link::send`] accepted is kept until the
+//! other side has consumed it, however often either process is killed or the connection is cut: both
+//! sides find each other again, and go on where they were. Nothing here reads a clock, starts a thread or
+//! prints.
+//!
+//! An echo, whichever side it runs on:
+//!
+//! ```
+//! use tcpshm_driver::{Handler, Link, Received};
+//!
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+//!         match link.claim(received.kind(), received.payload().len()) {
+//!             Ok(mut slot) => {
+//!                 slot.copy_from_slice(received.payload());
+//!                 // The reply is there and the request is consumed, or neither, whenever we are killed.
+//!                 slot.commit_consuming(received).expect("messages come in order");
+//!             }
+//!             // Back-pressure. A real application holds the message until `writable`.
+//!             Err(full) => panic!("{full}"),
+//!         }
+//!     }
+//! }
+//! ```
+#![forbid(unsafe_code)]
+
+mod back_off;
+mod client;
+mod config;
+mod connection;
+mod disconnected;
+mod driver;
+mod error;
+mod event_loop;
+mod handler;
+mod handshake;
+mod limits;
+mod link;
+mod random;
+mod server;
+mod socket;
+mod timers;
+
+pub use back_off::BackOff;
+pub use client::Client;
+pub use config::{ClientConfig, LinkConfig, ServerConfig, SocketConfig};
+pub use disconnected::Disconnected;
+pub use driver::Driver;
+pub use error::SetupError;
+pub use event_loop::EventLoop;
+pub use handler::{
+    Admission, Connected, Dispute, Handler, LoginAttempt, LoginRefused, Policy, Quarrel, ResetReport,
+};
+pub use link::Link;
+pub use server::Server;
+
+pub use mio;
+pub use tcpshm_protocol as protocol;
+pub use tcpshm_protocol::login::{Carrier, Outcome, Refusal, RefusalCode, Silence, UserData};
+pub use tcpshm_protocol::{
+    Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position, Received,
+    Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
+};
+pub use tcpshm_shm as shm;
+pub use tcpshm_shm::{FileError, Kept};

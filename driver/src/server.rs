@@ -1,0 +1,447 @@
+//! A server: listens, lets clients log in, and carries their links.
+
+mod confirm;
+mod logins;
+mod pending;
+mod places;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use tcpshm_protocol::{Name, ResetToken, Role, Session};
+use tcpshm_shm::{FileError, LinkDirectory, Mapped};
+
+use crate::config::ServerConfig;
+use crate::connection::{SCRATCH, Visit};
+use crate::disconnected::Disconnected;
+use crate::driver::Driver;
+use crate::error::SetupError;
+use crate::handler::Handler;
+use crate::handshake::Handshake;
+use crate::link::Link;
+use crate::random;
+use crate::socket;
+use crate::timers::Timers;
+use logins::Logins;
+use places::{Live, Place, Places};
+
+/// How long a refused connection may take to fetch the refusal.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How long to leave the listener alone when the process or the system has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server in somebody's event loop; see [`Driver`].
+///
+/// It owns its sockets, its link directory and the sessions of the links it carries. Tokens, registry
+/// and clock are the host's.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    directory: LinkDirectory,
+    listeners: Vec<TcpListener>,
+    /// Listeners that may have more connections waiting, by index.
+    accepting: Vec<bool>,
+    accept_after: Option<Instant>,
+    registry: Option<Registry>,
+    tokens: Range<usize>,
+    places: Places,
+    timers: Timers,
+    /// Live places to visit although no event will come for them.
+    queue: VecDeque<usize>,
+    logins: Logins,
+    live: HashMap<Name, usize>,
+    /// Sessions without a connection, the one that lost it last at the back.
+    detached: VecDeque<Session<Mapped>>,
+    /// One per link that could be reset, so bounded by the link files there are.
+    reset_tokens: HashMap<Name, ResetToken>,
+    scratch: Box<[u8]>,
+}
+
+impl Server {
+    /// Opens the link directory, takes the name's lock there, and starts to listen.
+    pub fn bind(config: ServerConfig) -> Result<Self, SetupError> {
+        let link = &config.link;
+        let directory = LinkDirectory::open(&link.directory, Role::Server, &link.name)?;
+        let listen = |address: &SocketAddr| {
+            let listener = socket::listen(*address, config.backlog);
+            listener.map_err(|source| SetupError::Listen { address: *address, source })
+        };
+        let listeners = config.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            directory,
+            accepting: vec![false; listeners.len()],
+            listeners,
+            accept_after: None,
+            registry: None,
+            tokens: 0..0,
+            places: Places::default(),
+            timers: Timers::default(),
+            queue: VecDeque::new(),
+            logins: Logins::default(),
+            live: HashMap::new(),
+            detached: VecDeque::new(),
+            reset_tokens: HashMap::new(),
+            scratch: vec![0; SCRATCH].into(),
+            config,
+        })
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// The link files, for those kept aside and those of earlier names.
+    pub fn directory(&self) -> &LinkDirectory {
+        &self.directory
+    }
+
+    /// How many links have a connection.
+    pub fn connections(&self) -> usize {
+        self.live.len()
+    }
+
+    /// The link with `client`, if it is connected, or lost its connection and is still open.
+    pub fn link(&mut self, now: Instant, client: &Name) -> Option<Link<'_>> {
+        if let Some(index) = self.live.get(client).copied() {
+            // What the host does with it may leave something to be looked at.
+            self.enqueue(index);
+            let Some(Place::Live(live)) = self.places.get_mut(index) else {
+                return None;
+            };
+            return Some(Link::for_host(&mut live.session, Some(&mut live.connection), now));
+        }
+        let session = self.detached.iter_mut().find(|session| session.peer() == client)?;
+        Some(Link::for_host(session, None, now))
+    }
+
+    /// The link with `client`, opened from its file if need be; `None` if there never was one.
+    pub fn open_link(&mut self, now: Instant, client: &Name) -> Result<Option<Link<'_>>, FileError> {
+        let open = self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
+        if !open {
+            self.directory.settle(client)?;
+            let configured = self.configured_geometry();
+            let Some(link) = self.directory.open_link(client, configured, random::nonce())? else {
+                return Ok(None);
+            };
+            self.keep_detached(link.session);
+        }
+        Ok(self.link(now, client))
+    }
+
+    fn configured_geometry(&self) -> Option<tcpshm_protocol::Geometry> {
+        let link = &self.config.link;
+        (!link.adopt_geometry).then_some(link.limits.send)
+    }
+
+    // ---- connections ----
+
+    fn accept(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        let mut budget = self.config.accept_budget;
+        while self.accepting[index] && budget > 0 && self.accept_after.is_none() {
+            budget -= 1;
+            match self.listeners[index].accept() {
+                Ok((stream, address)) => self.admit(now, stream, address, app),
+                Err(error) if socket::would_block(&error) => self.accepting[index] = false,
+                // The connection was gone before we came to it, or a signal came: the next one.
+                Err(error) if socket::is_transient(&error) => {}
+                // No descriptors or no memory: trying again at once would only burn time.
+                Err(_) => {
+                    let pause = now + ACCEPT_PAUSE;
+                    self.accept_after = Some(pause);
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Instant, stream: TcpStream, address: SocketAddr, app: &mut impl Handler) {
+        let (most, per_address) = (self.config.max_pending, self.config.max_pending_per_address);
+        if let Some(oldest) = self.logins.crowded(address.ip(), most, per_address) {
+            self.drop_place(oldest);
+        }
+        let index = self.places.reserve();
+        let deadline = now + self.config.link.login_deadline;
+        let mut handshake = Handshake::new(stream, address, deadline);
+        let registered = self.register_stream(&mut handshake.stream, index);
+        if registered.and_then(|()| socket::configure(&handshake.stream, &self.config.link.socket)).is_err() {
+            // The peer sees a closed connection and comes back.
+            self.places.vacate(index);
+            return;
+        }
+        let arrival = self.logins.arrive(index, address.ip());
+        self.timers.schedule(index, deadline);
+        self.places.put(index, pending::place(handshake, arrival));
+        self.visit(now, index, app);
+    }
+
+    fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
+        let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let token = self.tokens.start + self.listeners.len() + index;
+        if token >= self.tokens.end {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        registry.register(stream, Token(token), Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Looks at a place, whatever stands there.
+    fn visit(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        match self.places.take(index) {
+            Some(Place::Pending(pending)) => self.visit_pending(now, index, pending, app),
+            Some(Place::Live(live)) => self.visit_live(now, index, live, app),
+            Some(Place::Farewell(handshake)) => self.visit_farewell(index, handshake),
+            None => {}
+        }
+    }
+
+    fn visit_live(&mut self, now: Instant, index: usize, mut live: Box<Live>, app: &mut impl Handler) {
+        let budget = self.config.link.read_budget;
+        let Live { connection, session, .. } = &mut *live;
+        match connection.visit(now, session, &mut self.scratch, budget, app) {
+            Ok(visit) => {
+                if let Some(deadline) = live.session.poll_timeout() {
+                    self.timers.schedule(index, deadline);
+                }
+                self.places.put(index, Place::Live(live));
+                if visit == Visit::More {
+                    self.enqueue(index);
+                }
+            }
+            Err(reason) => self.end_live(now, index, live, &reason, app),
+        }
+    }
+
+    /// Ends a connection. Its session stays open, so that held messages stay redeemable.
+    fn end_live(
+        &mut self,
+        now: Instant,
+        index: usize,
+        live: Box<Live>,
+        reason: &Disconnected,
+        app: &mut impl Handler,
+    ) {
+        let Live { mut connection, mut session, .. } = *live;
+        connection.say_farewell(now, &mut session, reason);
+        session.detach(random::nonce());
+        self.live.remove(session.peer());
+        app.disconnected(&mut Link::new(&mut session), reason);
+        self.keep_detached(session);
+        self.timers.cancel(index);
+        if reason.farewell().is_some() {
+            let handshake = Handshake::new(connection.stream, connection.address, now + FAREWELL);
+            self.put_farewell(index, handshake);
+        } else {
+            self.deregister(&mut connection.stream);
+            self.places.vacate(index);
+        }
+    }
+
+    fn keep_detached(&mut self, session: Session<Mapped>) {
+        self.detached.push_back(session);
+        while self.detached.len() > self.config.max_detached {
+            let Some(oldest) = self.detached.iter().position(|session| session.held() == 0) else {
+                return;
+            };
+            self.detached.remove(oldest);
+        }
+    }
+
+    fn take_detached(&mut self, client: &Name) -> Option<Session<Mapped>> {
+        let index = self.detached.iter().position(|session| session.peer() == client)?;
+        self.detached.remove(index)
+    }
+
+    /// The last bytes are out or given up; only their arrival is still waited for.
+    fn put_farewell(&mut self, index: usize, handshake: Handshake) {
+        self.timers.schedule(index, handshake.deadline);
+        self.places.put(index, Place::Farewell(Box::new(handshake)));
+    }
+
+    /// Closing a socket with unread bytes would make the kernel throw away what the peer has not fetched.
+    fn visit_farewell(&mut self, index: usize, mut handshake: Box<Handshake>) {
+        let gone = handshake.fill().is_err() || handshake.has_ended();
+        handshake.discard_input();
+        if gone {
+            self.timers.cancel(index);
+            self.deregister(&mut handshake.stream);
+            self.places.vacate(index);
+        } else {
+            self.places.put(index, Place::Farewell(handshake));
+        }
+    }
+
+    /// Forgets a connection that is not live.
+    fn drop_place(&mut self, index: usize) {
+        match self.places.take(index) {
+            Some(Place::Pending(mut pending)) => {
+                self.logins.leave(pending.arrival, pending.name());
+                self.deregister(&mut pending.handshake.stream);
+            }
+            Some(Place::Farewell(mut handshake)) => self.deregister(&mut handshake.stream),
+            Some(live @ Place::Live(_)) => return self.places.put(index, live),
+            None => return,
+        }
+        self.timers.cancel(index);
+        self.places.vacate(index);
+    }
+
+    fn deregister(&self, stream: &mut TcpStream) {
+        if let Some(registry) = &self.registry {
+            // It is about to be closed, which ends its registration too.
+            let _ = registry.deregister(stream);
+        }
+    }
+
+    /// Arranges a visit without an event.
+    fn enqueue(&mut self, index: usize) {
+        if let Some(Place::Live(live)) = self.places.get_mut(index)
+            && !std::mem::replace(&mut live.queued, true)
+        {
+            self.queue.push_back(index);
+        }
+    }
+
+    fn visit_queued(&mut self, now: Instant, app: &mut impl Handler) {
+        // Those that are queued meanwhile have their turn next time.
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.queue.pop_front() else {
+                return;
+            };
+            if let Some(Place::Live(live)) = self.places.get_mut(index) {
+                live.queued = false;
+                self.visit(now, index, app);
+            }
+        }
+    }
+
+    fn handle_due(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        match self.places.take(index) {
+            Some(Place::Live(mut live)) => match live.session.handle_timeout(now) {
+                Ok(stalled) => {
+                    if let Some(stalled) = stalled {
+                        app.stalled(&mut Link::new(&mut live.session), &stalled);
+                    }
+                    self.visit_live(now, index, live, app);
+                }
+                Err(_) => self.handle_silence(now, index, live, app),
+            },
+            // Whatever they were waiting for, their time is over.
+            Some(place) => {
+                self.places.put(index, place);
+                self.drop_place(index);
+            }
+            None => {}
+        }
+    }
+
+    /// After a long pause of this process the peer's bytes may be waiting: they count.
+    fn handle_silence(&mut self, now: Instant, index: usize, mut live: Box<Live>, app: &mut impl Handler) {
+        live.connection.set_maybe_readable();
+        self.visit_live(now, index, live, app);
+        match self.places.take(index) {
+            Some(Place::Live(mut live)) => match live.session.handle_timeout(now) {
+                Ok(_) => self.visit_live(now, index, live, app),
+                Err(timed_out) => self.end_live(now, index, live, &timed_out.into(), app),
+            },
+            Some(place) => self.places.put(index, place),
+            None => {}
+        }
+    }
+}
+
+impl Driver for Server {
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
+        if tokens.len() <= self.listeners.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too few tokens for the listeners"));
+        }
+        for (index, listener) in self.listeners.iter_mut().enumerate() {
+            registry.register(listener, Token(tokens.start + index), Interest::READABLE)?;
+        }
+        self.registry = Some(registry.try_clone()?);
+        self.tokens = tokens;
+        self.accepting.fill(true);
+        Ok(())
+    }
+
+    fn owns(&self, token: Token) -> bool {
+        self.tokens.contains(&token.0)
+    }
+
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
+        if !self.owns(event.token()) {
+            return Ok(());
+        }
+        let index = event.token().0 - self.tokens.start;
+        if index < self.listeners.len() {
+            self.accepting[index] = true;
+            self.accept(now, index, app);
+            return Ok(());
+        }
+        let index = index - self.listeners.len();
+        match self.places.get_mut(index) {
+            Some(Place::Live(live)) => live.connection.set_ready(event),
+            Some(Place::Pending(pending)) => pending.handshake.set_ready(event),
+            Some(Place::Farewell(handshake)) => handshake.set_ready(event),
+            None => return Ok(()),
+        }
+        self.visit(now, index, app);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+        if self.accept_after.is_some_and(|after| after <= now) {
+            self.accept_after = None;
+        }
+        for index in 0..self.listeners.len() {
+            self.accept(now, index, app);
+        }
+        self.visit_queued(now, app);
+        while let Some(index) = self.timers.take_due(now) {
+            self.handle_due(now, index, app);
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let accepting = self.accepting.iter().any(|accepting| *accepting);
+        if !self.queue.is_empty() || (accepting && self.accept_after.is_none()) {
+            return Some(Duration::ZERO);
+        }
+        let next = self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+        for index in self.places.occupied() {
+            if let Some(Place::Live(live)) = self.places.get_mut(index) {
+                live.connection.set_maybe_readable();
+                self.visit(now, index, app);
+            }
+        }
+        self.handle_timeout(now, app);
+    }
+
+    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        for index in self.places.occupied() {
+            match self.places.take(index) {
+                Some(Place::Live(live)) => self.end_live(now, index, live, &Disconnected::ShutDown, app),
+                Some(place) => self.places.put(index, place),
+                None => {}
+            }
+            self.drop_place(index);
+        }
+        if let Some(registry) = self.registry.take() {
+            for mut listener in self.listeners.drain(..) {
+                // It is closed here, which ends its registration too.
+                let _ = registry.deregister(&mut listener);
+            }
+        }
+        self.accepting.clear();
+        self.queue.clear();
+        self.detached.clear();
+    }
+}

@@ -1,0 +1,315 @@
+//! A server's decision about a login, and what it does about it.
+
+use std::time::Instant;
+
+use tcpshm_protocol::login::{
+    Carrier, Confirm, Outcome, Ready, Record, Refusal, RefusalCode, Streams, Verdict, decide, limits_agreed,
+};
+use tcpshm_protocol::{Grant, Header, Name, Position, Role, Session, SessionId, Survey, Undelivered};
+use tcpshm_shm::{FileError, Mapped};
+
+use super::Server;
+use super::places::{Admitted, Live, Pending, Place};
+use crate::connection::Connection;
+use crate::disconnected::Disconnected;
+use crate::handler::{Connected, Dispute, Handler, Policy, Quarrel, ResetReport};
+use crate::limits::check_promises;
+use crate::link::Link;
+use crate::random;
+
+/// A login that was accepted: what was stored is stored, only the answer is still to be sent.
+struct Accepted {
+    session: Session<Mapped>,
+    ready: Ready,
+    report: Option<ResetReport>,
+}
+
+/// What the server holds under a link's names.
+struct Holdings {
+    header: Header,
+    record: Record,
+    undelivered: Undelivered,
+}
+
+impl Server {
+    pub(super) fn hear_confirm(
+        &mut self,
+        now: Instant,
+        index: usize,
+        mut pending: Box<Pending>,
+        confirm: &Confirm,
+        app: &mut impl Handler,
+    ) {
+        let Some(admitted) = pending.admitted.take() else {
+            let refusal = Refusal::new(RefusalCode::Internal, "a Confirm before a Hello");
+            return self.refuse(now, index, pending, refusal, app);
+        };
+        let answer = self.answer(now, &admitted, confirm, app);
+        let client = admitted.hello.client.clone();
+        let connected = Connected {
+            outcome: Outcome::Fresh,
+            address: admitted.address,
+            carrier: Carrier::Tcp,
+            user_data: admitted.hello.user_data.clone(),
+        };
+        pending.admitted = Some(admitted);
+        match answer {
+            Ok(accepted) => self.go_live(now, index, *pending, &client, accepted, connected, app),
+            Err(refusal) => self.refuse(now, index, pending, refusal, app),
+        }
+    }
+
+    /// The answer to a Confirm. An error has changed nothing that a later login could notice.
+    fn answer(
+        &mut self,
+        now: Instant,
+        admitted: &Admitted,
+        confirm: &Confirm,
+        app: &mut impl Handler,
+    ) -> Result<Accepted, Refusal> {
+        let client = &admitted.hello.client;
+        if self.logins.is_stale(client, admitted.order) {
+            return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again"));
+        }
+        let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
+        let holdings = self.holdings(client, confirm).map_err(|error| storage(error, app))?;
+        let record = holdings.as_ref().map(|holdings| &holdings.record);
+        let streams = limits_agreed(&admitted.hello.limits, &self.config.link.limits)
+            .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
+        let live = self.live.contains_key(client);
+        let token_valid = confirm.token.is_some() && self.reset_tokens.get(client) == confirm.token.as_ref();
+        let verdict = decide(confirm, &streams, record, live, token_valid);
+        match verdict {
+            Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_) => {
+                if !live && self.live.len() >= self.config.max_links {
+                    return Err(Refusal::new(RefusalCode::Overloaded, "no place for another link"));
+                }
+            }
+            _ => {}
+        }
+        let accepted = match verdict {
+            Verdict::Resume { .. } => self.resume(now, admitted, confirm, holdings.as_ref(), app)?,
+            Verdict::Fresh(session) => self.begin(now, admitted, confirm, session, &streams, None, app)?,
+            Verdict::Reset(session) => {
+                self.check_kept(client, app)?;
+                self.begin(now, admitted, confirm, session, &streams, holdings, app)?
+            }
+            _ => return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app)),
+        };
+        self.reset_tokens.remove(client);
+        self.logins.accept(client, admitted.order);
+        Ok(accepted)
+    }
+
+    /// What is held under the link's names, in memory or in a file that is only looked at.
+    fn holdings(&mut self, client: &Name, confirm: &Confirm) -> Result<Option<Holdings>, FileError> {
+        let shown = |session: SessionId| {
+            let held = confirm.held.filter(|held| held.session == session);
+            held.map_or(Position::ZERO, |held| held.standing.consumed)
+        };
+        let detached = self.detached.iter().find(|session| session.peer() == client);
+        let live = self.live.get(client).copied().and_then(|index| match self.places.get_mut(index) {
+            Some(Place::Live(live)) => Some(&live.session),
+            _ => None,
+        });
+        if let Some(session) = live.or(detached) {
+            return Ok(Some(Holdings {
+                header: session.header().clone(),
+                record: session.record(shown(session.id())),
+                undelivered: session.undelivered(),
+            }));
+        }
+        self.directory.settle(client)?;
+        let survey = self.directory.look(client)?;
+        Ok(survey.map(|survey: Survey| Holdings {
+            header: survey.header().clone(),
+            record: survey.record(shown(survey.header().session)),
+            undelivered: survey.undelivered(),
+        }))
+    }
+
+    fn resume(
+        &mut self,
+        now: Instant,
+        admitted: &Admitted,
+        confirm: &Confirm,
+        holdings: Option<&Holdings>,
+        app: &mut impl Handler,
+    ) -> Result<Accepted, Refusal> {
+        let client = &admitted.hello.client;
+        if let Some(holdings) = holdings {
+            let accept = self.config.link.limits.accept;
+            check_promises(&holdings.header, accept, admitted.hello.limits.accept)?;
+        }
+        // By takeover: the older connection delivers nothing more from here on.
+        if let Some(index) = self.live.get(client).copied()
+            && let Some(Place::Live(live)) = self.places.take(index)
+        {
+            self.end_live(now, index, live, &Disconnected::Replaced, app);
+        }
+        let mut session = match self.take_detached(client) {
+            Some(session) => session,
+            None => self.open_for(client, app)?,
+        };
+        let grant = self.grant(admitted, Outcome::Resumed);
+        match session.accept(now, confirm, grant) {
+            Ok(ready) => Ok(Accepted { session, ready, report: None }),
+            Err(fault) => {
+                self.keep_detached(session);
+                Err(Refusal::new(RefusalCode::Internal, fault))
+            }
+        }
+    }
+
+    fn open_for(&mut self, client: &Name, app: &mut impl Handler) -> Result<Session<Mapped>, Refusal> {
+        match self.directory.open_link(client, self.configured_geometry(), random::nonce()) {
+            Ok(Some(link)) => Ok(link.session),
+            Ok(None) => Err(Refusal::new(RefusalCode::Storage, "the link file has just gone")),
+            Err(error) => Err(storage_refusal(client, &error, app)),
+        }
+    }
+
+    /// Begins a session: the new file is whole and attached before it takes the place of the old one.
+    #[expect(clippy::too_many_arguments, reason = "the facts of one login")]
+    fn begin(
+        &mut self,
+        now: Instant,
+        admitted: &Admitted,
+        confirm: &Confirm,
+        session: SessionId,
+        streams: &Streams,
+        old: Option<Holdings>,
+        app: &mut impl Handler,
+    ) -> Result<Accepted, Refusal> {
+        let client = &admitted.hello.client;
+        let reset = confirm.token.is_some();
+        let header = Header {
+            role: Role::Server,
+            session,
+            owner: self.config.link.name.clone(),
+            peer: client.clone(),
+            outgoing: streams.server,
+            incoming: streams.client,
+            asked: self.config.link.limits.send,
+        };
+        let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
+        let created = self.directory.create(&header, random::nonce());
+        let mut session = created.map_err(|error| storage(error, app))?.session;
+        let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
+        let ready = session.accept(now, confirm, grant);
+        let ready = ready.map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
+        // Its file is about to be another session's.
+        drop(self.take_detached(client));
+        let kept = match self.directory.switch(client, session.id()) {
+            Ok(kept) => kept,
+            // The client has not been answered; the next login finishes the switch or goes round it.
+            Err(error) => return Err(storage(error, app)),
+        };
+        let report = reset.then(|| ResetReport {
+            peer: client.clone(),
+            ended: old.as_ref().map(|old| old.record.session),
+            undelivered: old.as_ref().map(|old| old.undelivered),
+            peer_undelivered: confirm.undelivered,
+            kept,
+        });
+        Ok(Accepted { session, ready, report })
+    }
+
+    fn grant(&self, admitted: &Admitted, outcome: Outcome) -> Grant {
+        Grant {
+            outcome,
+            attachment: random::attachment(),
+            nonce: random::nonce(),
+            carrier: Carrier::Tcp,
+            user_data: admitted.user_data.clone(),
+            timing: self.config.link.timing(admitted.hello.silence),
+        }
+    }
+
+    fn check_kept(&self, client: &Name, app: &mut impl Handler) -> Result<(), Refusal> {
+        let kept = self.directory.kept(Some(client));
+        let kept = kept.map_err(|error| storage_refusal(client, &error, app))?.len();
+        let allowed = self.config.link.max_kept;
+        if kept < allowed {
+            return Ok(());
+        }
+        let mut refusal = Refusal::new(RefusalCode::KeptFull, "the server keeps too many files of this link");
+        refusal.numbers = [kept as u64, allowed as u64];
+        Err(refusal)
+    }
+
+    /// The refusal for a verdict that is no acceptance. Where a policy may end the matter, it is asked.
+    fn refusal(
+        &mut self,
+        client: &Name,
+        verdict: &Verdict,
+        confirm: &Confirm,
+        holdings: Option<&Holdings>,
+        app: &mut impl Handler,
+    ) -> Refusal {
+        let Some(mut refusal) = verdict.refusal() else {
+            return Refusal::new(RefusalCode::Internal, "an accepted login was about to be refused");
+        };
+        let quarrel = match verdict {
+            Verdict::PeerLostClient => Quarrel::ClientLost,
+            Verdict::PeerLostServer => Quarrel::ServerLost,
+            Verdict::Diverged(_) => Quarrel::Diverged,
+            _ => return refusal,
+        };
+        refusal.undelivered = holdings.map(|holdings| holdings.undelivered);
+        let dispute = Dispute {
+            peer: client.clone(),
+            quarrel,
+            undelivered: refusal.undelivered,
+            peer_undelivered: confirm.undelivered,
+        };
+        if app.dispute(&dispute) == Policy::Reset {
+            if let Err(refusal) = self.check_kept(client, app) {
+                return refusal;
+            }
+            let token = random::reset_token();
+            self.reset_tokens.insert(client.clone(), token);
+            refusal.token = Some(token);
+        }
+        refusal
+    }
+
+    /// The login is over: the answer goes out in front of the stream.
+    #[expect(clippy::too_many_arguments, reason = "the facts of one login")]
+    fn go_live(
+        &mut self,
+        now: Instant,
+        index: usize,
+        mut pending: Pending,
+        client: &Name,
+        accepted: Accepted,
+        mut connected: Connected,
+        app: &mut impl Handler,
+    ) {
+        let Accepted { mut session, ready, report } = accepted;
+        connected.outcome = ready.outcome;
+        let queued = pending.login.ready(&ready);
+        self.logins.leave(pending.arrival, Some(client));
+        let preamble = pending.login.poll_transmit().to_vec();
+        let (stream, address, rest) = pending.handshake.into_parts();
+        let connection = Connection::new(stream, address, &preamble, &rest);
+        if let Some(report) = &report {
+            app.reset(&mut Link::new(&mut session), report);
+        }
+        app.connected(&mut Link::new(&mut session), &connected);
+        self.live.insert(client.clone(), index);
+        self.timers.cancel(index);
+        let live = Box::new(Live { connection, session, queued: false });
+        if queued.is_ok() {
+            self.visit_live(now, index, live, app);
+        } else {
+            self.end_live(now, index, live, &Disconnected::Closed, app);
+        }
+    }
+}
+
+fn storage_refusal(client: &Name, error: &FileError, app: &mut impl Handler) -> Refusal {
+    app.failed(client, error);
+    // The peer learns that there is a fault, not where our files lie.
+    Refusal::new(RefusalCode::Storage, "see the server's own report")
+}

@@ -1,0 +1,139 @@
+//! A server's side of a login in progress.
+
+use std::io;
+use std::time::Instant;
+
+use tcpshm_protocol::Name;
+use tcpshm_protocol::login::{
+    Carriers, CarrierWish, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome,
+    limits_agreed,
+};
+
+use super::places::{Admitted, Pending, Place};
+use super::{FAREWELL, Server};
+use crate::handler::{Admission, Handler, LoginAttempt, LoginRefused};
+use crate::handshake::Handshake;
+
+/// A connection that has just come.
+pub(super) fn place(handshake: Handshake, arrival: u64) -> Place {
+    Place::Pending(Box::new(Pending { handshake, login: ServerLogin::new(), arrival, admitted: None }))
+}
+
+impl Pending {
+    /// The name it has said, if it was let in.
+    pub(super) fn name(&self) -> Option<&Name> {
+        self.admitted.as_ref().map(|admitted| &admitted.hello.client)
+    }
+
+    fn next_step(&mut self) -> Result<Option<ServerStep>, LoginError> {
+        let login = &mut self.login;
+        self.handshake.with_input(|input| login.handle_input(input))
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let count = self.handshake.write(self.login.poll_transmit())?;
+        self.login.handle_transmitted(count);
+        Ok(())
+    }
+}
+
+impl Server {
+    pub(super) fn visit_pending(
+        &mut self,
+        now: Instant,
+        index: usize,
+        mut pending: Box<Pending>,
+        app: &mut impl Handler,
+    ) {
+        let mut alive = pending.handshake.fill().is_ok();
+        while alive {
+            match pending.next_step() {
+                Ok(Some(ServerStep::Hello(hello))) => {
+                    if let Err(refusal) = self.hear_hello(&mut pending, hello, app) {
+                        return self.refuse(now, index, pending, refusal, app);
+                    }
+                }
+                Ok(Some(ServerStep::Confirm(confirm))) => {
+                    return self.hear_confirm(now, index, pending, &confirm, app);
+                }
+                Ok(Some(ServerStep::Refused(refusal))) => {
+                    app.refused(&refused(&pending, false, refusal));
+                    alive = false;
+                }
+                Ok(None) => break,
+                Err(fault) => return self.refuse(now, index, pending, fault.refusal(), app),
+            }
+        }
+        alive = alive && pending.flush().is_ok() && !pending.handshake.has_ended();
+        self.places.put(index, Place::Pending(pending));
+        if !alive {
+            self.drop_place(index);
+        }
+    }
+
+    /// Decides whether the client may go on. Nothing is looked up or stored for it.
+    fn hear_hello(
+        &mut self,
+        pending: &mut Pending,
+        hello: Hello,
+        app: &mut impl Handler,
+    ) -> Result<(), Refusal> {
+        let link = &self.config.link;
+        if let Some(meant) = hello.server.as_ref().filter(|meant| **meant != link.name) {
+            let text = format_args!("you mean {meant}, this is {}", link.name);
+            return Err(Refusal::new(RefusalCode::WrongServer, text));
+        }
+        if hello.wish == CarrierWish::Shm {
+            return Err(Refusal::new(RefusalCode::NoCarrier, "this server carries links over TCP only"));
+        }
+        limits_agreed(&hello.limits, &link.limits)
+            .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
+        let address = pending.handshake.address;
+        let attempt =
+            LoginAttempt { client: &hello.client, address, wish: hello.wish, user_data: &hello.user_data };
+        let user_data = match app.login(&attempt) {
+            Admission::Admit(user_data) => user_data,
+            Admission::Deny(text) => return Err(Refusal::new(RefusalCode::Denied, text)),
+        };
+        let welcome = Welcome {
+            server: link.name.clone(),
+            limits: link.limits,
+            carriers: Carriers::TCP,
+            silence: link.silence,
+        };
+        pending.login.welcome(&welcome).map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
+        let order = self.logins.hello(&hello.client);
+        pending.admitted = Some(Admitted { hello, order, address, user_data });
+        Ok(())
+    }
+
+    /// Sends a refusal and lets the connection end.
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        index: usize,
+        mut pending: Box<Pending>,
+        refusal: Refusal,
+        app: &mut impl Handler,
+    ) {
+        pending.login.refuse(&refusal);
+        app.refused(&refused(&pending, true, refusal));
+        let sent = pending.flush().and_then(|()| pending.handshake.stream.shutdown(std::net::Shutdown::Write));
+        let pending = *pending;
+        self.logins.leave(pending.arrival, pending.name());
+        let mut handshake = pending.handshake;
+        handshake.discard_input();
+        handshake.deadline = now + FAREWELL;
+        self.timers.cancel(index);
+        if sent.is_ok() {
+            self.put_farewell(index, handshake);
+        } else {
+            self.deregister(&mut handshake.stream);
+            self.places.vacate(index);
+        }
+    }
+}
+
+fn refused(pending: &Pending, by_us: bool, refusal: Refusal) -> LoginRefused {
+    LoginRefused { peer: pending.name().cloned(), address: pending.handshake.address, by_us, refusal }
+}

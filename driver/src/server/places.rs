@@ -1,0 +1,90 @@
+//! The connections of a server, each at the place that its token names.
+
+use std::net::SocketAddr;
+
+use tcpshm_protocol::login::{Hello, ServerLogin, UserData};
+use tcpshm_protocol::Session;
+use tcpshm_shm::Mapped;
+
+use crate::connection::Connection;
+use crate::handshake::Handshake;
+
+/// What stands at a place.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Pending(Box<Pending>),
+    Live(Box<Live>),
+    /// Only until the peer has seen why, or a deadline.
+    Farewell(Box<Handshake>),
+}
+
+/// A connection that is logging in.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) handshake: Handshake,
+    pub(crate) login: ServerLogin,
+    pub(crate) arrival: u64,
+    pub(crate) admitted: Option<Admitted>,
+}
+
+/// A Hello that was let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) hello: Hello,
+    /// When its Hello was read, compared with others.
+    pub(crate) order: u64,
+    pub(crate) address: SocketAddr,
+    /// What its application is told.
+    pub(crate) user_data: UserData,
+}
+
+/// A link with its connection.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) connection: Connection,
+    pub(crate) session: Session<Mapped>,
+    /// Whether a visit without an event is already arranged.
+    pub(crate) queued: bool,
+}
+
+/// Places are reused, the one freed last first. An event for an earlier connection at the same place
+/// can only cause a look at a socket that has nothing, since every look may find that.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    places: Vec<Option<Place>>,
+    free: Vec<usize>,
+}
+
+impl Places {
+    /// An index that is taken from here on; [`Places::put`] fills it, [`Places::vacate`] frees it.
+    pub(crate) fn reserve(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        })
+    }
+
+    pub(crate) fn put(&mut self, index: usize, place: Place) {
+        self.places[index] = Some(place);
+    }
+
+    /// What stands there, to be put back or vacated.
+    pub(crate) fn take(&mut self, index: usize) -> Option<Place> {
+        self.places.get_mut(index)?.take()
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
+        self.places.get_mut(index)?.as_mut()
+    }
+
+    pub(crate) fn vacate(&mut self, index: usize) {
+        self.places[index] = None;
+        self.free.push(index);
+    }
+
+    /// Indices of everything that stands somewhere.
+    pub(crate) fn occupied(&self) -> Vec<usize> {
+        let occupied = self.places.iter().enumerate().filter(|(_, place)| place.is_some());
+        occupied.map(|(index, _)| index).collect()
+    }
+}
