@@ -29,7 +29,7 @@ impl BackOff {
         let limit = 2_u32.checked_pow(failures).and_then(|factor| self.first.checked_mul(factor));
         let limit = limit.unwrap_or(self.most).min(self.most);
         // The top 32 bits as a fraction of 2^32.
-        let nanoseconds = limit.as_nanos() * u128::from(random >> 32) >> 32;
+        let nanoseconds = (limit.as_nanos() * u128::from(random >> 32)) >> 32;
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 }

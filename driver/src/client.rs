@@ -259,14 +259,14 @@ impl Client {
                 self.touched = visit == Visit::More;
                 self.state = State::Live { connection, since };
             }
-            Err(reason) => self.end_live(now, connection, since, &reason, app),
+            Err(reason) => self.end_live(now, *connection, since, &reason, app),
         }
     }
 
     fn end_live(
         &mut self,
         now: Instant,
-        mut connection: Box<Connection>,
+        mut connection: Connection,
         since: Instant,
         reason: &Disconnected,
         app: &mut impl Handler,
@@ -308,7 +308,7 @@ impl Client {
         };
         match std::mem::replace(&mut self.state, State::Stopped) {
             State::Live { connection, since } => {
-                self.end_live(now, connection, since, &timed_out.into(), app);
+                self.end_live(now, *connection, since, &timed_out.into(), app);
             }
             other => self.state = other,
         }
@@ -402,7 +402,7 @@ impl Driver for Client {
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
         match std::mem::replace(&mut self.state, State::Stopped) {
             State::Live { connection, since } => {
-                self.end_live(now, connection, since, &Disconnected::ShutDown, app);
+                self.end_live(now, *connection, since, &Disconnected::ShutDown, app);
             }
             State::Connecting(mut handshake) => self.close(&mut handshake.stream),
             State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),

@@ -223,10 +223,10 @@ impl Connection {
 }
 
 /// Hands everything in `input` to the application. Returns whether there was anything.
-fn deliver<'a>(
+fn deliver(
     now: Instant,
     session: &mut Session<Mapped>,
-    input: &mut &'a [u8],
+    input: &mut &[u8],
     app: &mut impl Handler,
 ) -> Result<bool, Disconnected> {
     let mut any = false;

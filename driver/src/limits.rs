@@ -6,8 +6,8 @@ use tcpshm_protocol::{Geometry, Header};
 /// A session that goes on keeps its sizes. `ours` is the most this side takes now, `theirs` the most the
 /// peer takes; stored messages beyond that could never be delivered.
 pub(crate) fn check_promises(header: &Header, ours: Geometry, theirs: Geometry) -> Result<(), Refusal> {
-    check(header.incoming, ours, "the refusing side takes less than it promised this session")?;
-    check(header.outgoing, theirs, "the refused side takes less than it promised this session")
+    check(header.incoming, ours, "the server takes less than it promised this session")?;
+    check(header.outgoing, theirs, "the client takes less than it promised this session")
 }
 
 fn check(promised: Geometry, taken: Geometry, text: &str) -> Result<(), Refusal> {

@@ -5,7 +5,7 @@ mod logins;
 mod pending;
 mod places;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -58,6 +58,8 @@ pub struct Server {
     live: HashMap<Name, usize>,
     /// Sessions without a connection, the one that lost it last at the back.
     detached: VecDeque<Session<Mapped>>,
+    /// Links whose files an interrupted login left to be put in order.
+    unsettled: HashSet<Name>,
     /// One per link that could be reset, so bounded by the link files there are.
     reset_tokens: HashMap<Name, ResetToken>,
     scratch: Box<[u8]>,
@@ -74,6 +76,7 @@ impl Server {
         };
         let listeners = config.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
+            unsettled: directory.interrupted()?.into_iter().collect(),
             directory,
             accepting: vec![false; listeners.len()],
             listeners,
@@ -125,7 +128,7 @@ impl Server {
     pub fn open_link(&mut self, now: Instant, client: &Name) -> Result<Option<Link<'_>>, FileError> {
         let open = self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
         if !open {
-            self.directory.settle(client)?;
+            self.settle(client)?;
             let configured = self.configured_geometry();
             let Some(link) = self.directory.open_link(client, configured, random::nonce())? else {
                 return Ok(None);
@@ -133,6 +136,15 @@ impl Server {
             self.keep_detached(link.session);
         }
         Ok(self.link(now, client))
+    }
+
+    /// Finishes what a kill or a failure interrupted in the files of one link.
+    fn settle(&mut self, client: &Name) -> Result<(), FileError> {
+        if self.unsettled.contains(client) {
+            self.directory.settle(client)?;
+            self.unsettled.remove(client);
+        }
+        Ok(())
     }
 
     fn configured_geometry(&self) -> Option<tcpshm_protocol::Geometry> {
@@ -416,7 +428,7 @@ impl Driver for Server {
     }
 
     fn spin(&mut self, now: Instant, app: &mut impl Handler) {
-        for index in self.places.occupied() {
+        for index in 0..self.places.len() {
             if let Some(Place::Live(live)) = self.places.get_mut(index) {
                 live.connection.set_maybe_readable();
                 self.visit(now, index, app);
@@ -426,7 +438,7 @@ impl Driver for Server {
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
-        for index in self.places.occupied() {
+        for index in 0..self.places.len() {
             match self.places.take(index) {
                 Some(Place::Live(live)) => self.end_live(now, index, live, &Disconnected::ShutDown, app),
                 Some(place) => self.places.put(index, place),

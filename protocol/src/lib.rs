@@ -1,4 +1,25 @@
-//! The sans-IO half of tcpshm. (Picture to come.)
+//! The sans-IO half of tcpshm: a persistent, connection-oriented message link between two named
+//! processes, as a state machine that consumes and emits bytes.
+//!
+//! ```text
+//!             side A                                                     side B
+//!    app ── claim/commit ──> [ A's link file ] ── poll_transmit ─ bytes ─ handle_input ──> app
+//!                            [ frames, words ]                              Received
+//!    app <── Received ── handle_input ─ bytes ─ poll_transmit ── [ B's link file ] <── claim/commit ── app
+//! ```
+//!
+//! **Each side owns one file, only its owner writes it, and every change of state is one aligned 8-byte
+//! store.** The file holds the owner's outgoing frames in a ring, in exactly the bytes that go on the wire,
+//! and how far the owner has come in the peer's stream. An owner killed between any two instructions
+//! leaves the state before the operation or the state after it; sending again is moving a cursor back.
+//!
+//! * [`Session`] is one side of a link. It is opened over a [`Storage`], claims and commits messages, and
+//!   turns bytes from the peer into [`Event`]s. Time is an argument; there are no sockets, threads or files.
+//! * [`login`] is how two sides find out whether they go on with the session they both remember.
+//! * [`survey`] looks at a link file without changing it.
+//!
+//! The formats are specified in `WIRE.md` beside this crate's manifest, for implementations in other
+//! languages.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::SessionId;
+use crate::id::{Role, SessionId};
 
 /// Bytes of frames since the session began: sequence number, acknowledgement, ring cursor and file
 /// cursor at once. A multiple of 8; never wraps and never rebases.
@@ -72,9 +72,12 @@ impl Committed {
 }
 
 /// The end of a message that the peer sent and this side was given, in the session it came with.
+///
+/// It carries the side it was given to as well: a process may hold both ends of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Delivered {
     pub(crate) session: SessionId,
+    pub(crate) to: Role,
     pub(crate) end: Position,
 }
 

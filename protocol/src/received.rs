@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::id::{Kind, SessionId};
+use crate::id::{Kind, Role, SessionId};
 use crate::position::{Delivered, Position};
 
 /// What ties a received message to the opening of the link file it came from.
@@ -73,8 +73,11 @@ pub struct Received<'a> {
 /// A message kept for later: `'static`, not `Clone`, redeemed through
 /// [`Session::redeem`](crate::Session::redeem).
 ///
-/// It survives a reconnect and a change of carrier within the process, and is void after a reset. A
-/// dropped one keeps its place like a dropped [`Received`].
+/// It survives a reconnect and a change of carrier within the process, and is void after a reset. One
+/// that is dropped blocks all consumption behind its message, [`Session::consume_through`] included,
+/// until the process restarts and is given the message again.
+///
+/// [`Session::consume_through`]: crate::Session::consume_through
 #[must_use = "a dropped message blocks the consumption of all later ones"]
 #[derive(Debug)]
 pub struct Held {
@@ -87,6 +90,7 @@ pub struct Held {
 pub(crate) struct Ticket {
     pub(crate) brand: Brand,
     pub(crate) session: SessionId,
+    pub(crate) to: Role,
     pub(crate) start: Position,
     pub(crate) end: Position,
     pub(crate) kind: Kind,
@@ -159,7 +163,7 @@ impl Held {
 
 impl Ticket {
     fn position(&self) -> Delivered {
-        Delivered { session: self.session, end: self.end }
+        Delivered { session: self.session, to: self.to, end: self.end }
     }
 }
 

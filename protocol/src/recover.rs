@@ -69,6 +69,7 @@ impl Survey {
             current: self.current,
             previous: self.previous,
             standing: self.standing,
+            delivered: self.standing.consumed,
             lands_on_frame: self.lands_on_frame(shown),
         }
     }

@@ -91,7 +91,7 @@ impl<S: Storage> Session<S> {
     /// that none is passed over unasked.
     pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
         let delivered = self.lending.delivered;
-        if upto.session != self.queue.session {
+        if (upto.session, upto.to) != (self.queue.session, self.header.role) {
             return Err(RefusedReason::Foreign);
         }
         if upto.end > delivered {
@@ -187,18 +187,18 @@ impl<S: Storage> Session<S> {
 
     /// The end of the last consumed message.
     pub fn consumed(&self) -> Delivered {
-        Delivered { session: self.queue.session, end: self.queue.consumed() }
+        self.delivered_at(self.queue.consumed())
     }
 
     /// The end of the last message that was handed to the application in this process, or was consumed.
     pub fn delivered(&self) -> Delivered {
-        Delivered { session: self.queue.session, end: self.lending.delivered }
+        self.delivered_at(self.lending.delivered)
     }
 
     /// The last message that was handed to the application, if it has neither consumed nor held it. A
     /// host that looks here after its handler returned finds messages that were dropped.
     pub fn unreturned(&self) -> Option<Delivered> {
-        self.lending.out.map(|end| Delivered { session: self.queue.session, end })
+        self.lending.out.map(|end| self.delivered_at(end))
     }
 
     /// How many messages are held.
@@ -214,5 +214,9 @@ impl<S: Storage> Session<S> {
     /// What the peer is not known to have consumed. Counts frames: not for every message.
     pub fn undelivered(&self) -> Undelivered {
         self.queue.undelivered()
+    }
+
+    fn delivered_at(&self, end: Position) -> Delivered {
+        Delivered { session: self.queue.session, to: self.header.role, end }
     }
 }

@@ -76,10 +76,20 @@ impl LinkDirectory {
 
     /// The peers that there is a link file for, sorted.
     pub fn links(&self) -> Result<Vec<Name>, FileError> {
+        self.peers(|place| matches!(place, Place::Main))
+    }
+
+    /// The peers whose links have prepared files, sorted: those that [`settle`](LinkDirectory::settle) may
+    /// have something to do for.
+    pub fn interrupted(&self) -> Result<Vec<Name>, FileError> {
+        self.peers(|place| matches!(place, Place::Proposed(_)))
+    }
+
+    fn peers(&self, wanted: impl Fn(&Place) -> bool) -> Result<Vec<Name>, FileError> {
         let ours = self.folder.link_names(&owner_prefix(self.role, &self.owner))?.into_iter();
-        let mut peers: Vec<Name> =
-            ours.filter(|name| name.place == Place::Main).map(|name| name.peer).collect();
+        let mut peers: Vec<Name> = ours.filter(|name| wanted(&name.place)).map(|name| name.peer).collect();
         peers.sort_unstable();
+        peers.dedup();
         Ok(peers)
     }
 

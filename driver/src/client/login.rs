@@ -13,7 +13,6 @@ use tcpshm_shm::FileError;
 use super::{Client, State};
 use crate::handler::{Handler, LoginRefused};
 use crate::handshake::Handshake;
-use crate::limits::check_promises;
 use crate::random;
 
 /// A connection that is logging in.
@@ -93,18 +92,16 @@ impl Client {
         let storage = |error: FileError, app: &mut _| storage_refusal(server, &error, app);
         self.meet(server, app).map_err(|error| storage(error, app))?;
         let limits = self.config.link.limits;
-        if let Some(session) = &self.session {
-            check_promises(session.header(), limits.accept, welcome.limits.accept)?;
-        }
         let streams = limits_agreed(&limits, &welcome.limits)
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
-        let held = self.session.as_mut().and_then(|session| session.show(random::nonce()));
+        // One nonce for whatever is shown: the server finds it in the file of the session that goes on.
+        let nonce = random::nonce();
+        let held = self.session.as_mut().and_then(|session| session.show(nonce));
         let token = self.reset_token.take();
         if self.proposed.is_none() && (held.is_none() || token.is_some()) {
             let created = self.directory.create(&self.fresh_header(server, &streams), random::nonce());
             self.proposed = Some(created.map_err(|error| storage(error, app))?.session);
         }
-        let nonce = random::nonce();
         let proposed = self.proposed.as_mut().map(|session| {
             session.show(nonce);
             Proposal { session: session.id(), streams: streams_of(session) }

@@ -78,14 +78,10 @@ impl Server {
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         let live = self.live.contains_key(client);
         let token_valid = confirm.token.is_some() && self.reset_tokens.get(client) == confirm.token.as_ref();
-        let verdict = decide(confirm, &streams, record, live, token_valid);
-        match verdict {
-            Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_) => {
-                if !live && self.live.len() >= self.config.max_links {
-                    return Err(Refusal::new(RefusalCode::Overloaded, "no place for another link"));
-                }
-            }
-            _ => {}
+        let verdict = decide(confirm, record, &streams, live, token_valid);
+        let accepts = matches!(verdict, Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_));
+        if accepts && !live && self.live.len() >= self.config.max_links {
+            return Err(Refusal::new(RefusalCode::Overloaded, "no place for another link"));
         }
         let accepted = match verdict {
             Verdict::Resume { .. } => self.resume(now, admitted, confirm, holdings.as_ref(), app)?,
@@ -94,10 +90,16 @@ impl Server {
                 self.check_kept(client, app)?;
                 self.begin(now, admitted, confirm, session, &streams, holdings, app)?
             }
-            _ => return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app)),
+            _ => {
+                if verdict == Verdict::ProposalDead {
+                    // The client forgets the proposal, so none of its earlier Confirms may bring it back.
+                    self.logins.overtake(client, admitted.order);
+                }
+                return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app));
+            }
         };
         self.reset_tokens.remove(client);
-        self.logins.accept(client, admitted.order);
+        self.logins.overtake(client, admitted.order);
         Ok(accepted)
     }
 
@@ -119,7 +121,7 @@ impl Server {
                 undelivered: session.undelivered(),
             }));
         }
-        self.directory.settle(client)?;
+        self.settle(client)?;
         let survey = self.directory.look(client)?;
         Ok(survey.map(|survey: Survey| Holdings {
             header: survey.header().clone(),
@@ -193,6 +195,8 @@ impl Server {
             asked: self.config.link.limits.send,
         };
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
+        // Until the switch is done, a failure leaves something to put in order.
+        self.unsettled.insert(client.clone());
         let created = self.directory.create(&header, random::nonce());
         let mut session = created.map_err(|error| storage(error, app))?.session;
         let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
@@ -202,9 +206,10 @@ impl Server {
         drop(self.take_detached(client));
         let kept = match self.directory.switch(client, session.id()) {
             Ok(kept) => kept,
-            // The client has not been answered; the next login finishes the switch or goes round it.
+            // The client has not been answered; its next login finishes the switch.
             Err(error) => return Err(storage(error, app)),
         };
+        self.unsettled.remove(client);
         let report = reset.then(|| ResetReport {
             peer: client.clone(),
             ended: old.as_ref().map(|old| old.record.session),

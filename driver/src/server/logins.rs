@@ -20,8 +20,8 @@ pub(crate) struct Logins {
 #[derive(Debug, Default)]
 struct Said {
     logins: usize,
-    /// The Hello of the last accepted Confirm under the name, among those it could have overtaken.
-    accepted: u64,
+    /// The latest Hello whose Confirm settled something, among those it could have overtaken.
+    settled: u64,
 }
 
 impl Logins {
@@ -62,15 +62,16 @@ impl Logins {
         self.hellos
     }
 
-    /// Whether a Confirm under `name` was accepted whose Hello was read after `hello`.
+    /// Whether a Confirm under `name` whose Hello was read after `hello` has settled something.
     pub(crate) fn is_stale(&self, name: &Name, hello: u64) -> bool {
-        self.names.get(name).is_some_and(|said| hello < said.accepted)
+        self.names.get(name).is_some_and(|said| hello < said.settled)
     }
 
-    /// A Confirm was accepted.
-    pub(crate) fn accept(&mut self, name: &Name, hello: u64) {
+    /// A Confirm was accepted, or made its client forget something: from here on those that were begun
+    /// before it decide nothing, however late they arrive.
+    pub(crate) fn overtake(&mut self, name: &Name, hello: u64) {
         if let Some(said) = self.names.get_mut(name) {
-            said.accepted = hello;
+            said.settled = said.settled.max(hello);
         }
     }
 
@@ -105,12 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn a_confirm_is_stale_when_a_later_hello_was_accepted() {
+    fn a_confirm_is_stale_when_a_later_one_has_settled_something() {
         let mut logins = Logins::default();
         let name: Name = "c".parse().unwrap();
         let arrivals = [0, 1].map(|place| logins.arrive(place, address(1)));
         let hellos = [0, 1].map(|_| logins.hello(&name));
-        logins.accept(&name, hellos[1]);
+        logins.overtake(&name, hellos[1]);
+        logins.overtake(&name, hellos[0]);
         assert!(logins.is_stale(&name, hellos[0]) && !logins.is_stale(&name, hellos[1]));
         for arrival in arrivals {
             logins.leave(arrival, Some(&name));

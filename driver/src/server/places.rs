@@ -82,9 +82,8 @@ impl Places {
         self.free.push(index);
     }
 
-    /// Indices of everything that stands somewhere.
-    pub(crate) fn occupied(&self) -> Vec<usize> {
-        let occupied = self.places.iter().enumerate().filter(|(_, place)| place.is_some());
-        occupied.map(|(index, _)| index).collect()
+    /// One more than the highest index there ever was.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
     }
 }

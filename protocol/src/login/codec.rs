@@ -153,7 +153,7 @@ pub enum MessageType {
 }
 
 impl MessageType {
-    const ALL: [MessageType; 5] = [
+    pub(super) const ALL: [MessageType; 5] = [
         MessageType::Hello,
         MessageType::Welcome,
         MessageType::Confirm,
@@ -165,7 +165,7 @@ impl MessageType {
         Self::ALL.into_iter().find(|message| message.number() == number)
     }
 
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         match self {
             MessageType::Hello => 1,
             MessageType::Welcome => 2,
@@ -175,7 +175,7 @@ impl MessageType {
         }
     }
 
-    const fn max_body(self) -> usize {
+    pub(super) const fn max_body(self) -> usize {
         match self {
             MessageType::Hello => Hello::MAX,
             MessageType::Welcome => Welcome::MAX,

@@ -18,9 +18,18 @@ pub struct Record {
     pub previous: Option<AttachmentId>,
     /// How far the server has come in it.
     pub standing: Standing,
+    /// Up to where the server's process was given the client's stream. Frames up to here are skipped when
+    /// they come again, so the client must have sent that much.
+    pub delivered: Position,
     /// Whether what the client has consumed (nothing, for a proposed session) is the start or the end of
     /// one of the server's frames.
     pub lands_on_frame: bool,
+}
+
+impl Record {
+    fn agrees_with(&self, client: &Standing) -> bool {
+        self.standing.agrees_with(client) && self.delivered <= client.sent
+    }
 }
 
 /// What becomes of a login.
@@ -86,13 +95,13 @@ pub enum Disagreement {
 
 /// What becomes of a login: the first rule that fits. Nothing else decides, and nothing is changed here.
 ///
-/// `agreed` is what [`limits_agreed`](super::limits_agreed) gives in this login, `record` what the server
-/// holds under the link's names, `live` whether a connection under them is up, `token_valid` whether the
-/// token in `confirm` is the one this server gave last and not yet void.
+/// `record` is what the server holds under the link's names, `agreed` what
+/// [`limits_agreed`](super::limits_agreed) gives in this login, `live` whether a connection under the names
+/// is up, `token_valid` whether the token in `confirm` is the one this server gave last and not yet void.
 pub fn decide(
     confirm: &Confirm,
-    agreed: &Streams,
     record: Option<&Record>,
+    agreed: &Streams,
     live: bool,
     token_valid: bool,
 ) -> Verdict {
@@ -133,7 +142,7 @@ pub fn decide(
 /// Ready the client never saw, or this is an older copy of a client that did.
 fn decide_lost_ready(record: &Record, live: bool) -> Verdict {
     let unproven = record.previous.is_none();
-    if unproven && record.standing.agrees_with(&Standing::START) && record.lands_on_frame {
+    if unproven && record.agrees_with(&Standing::START) && record.lands_on_frame {
         Verdict::Resume { session: record.session, takeover: live }
     } else {
         Verdict::ProposalDead
@@ -153,7 +162,7 @@ fn disagreement(held: &Holding, disputed: bool, record: &Record) -> Option<Disag
         Some(Disagreement::Disputed)
     } else if attachment != record.current && attachment != record.previous {
         Some(Disagreement::Attachment)
-    } else if !held.standing.agrees_with(&record.standing) {
+    } else if !record.agrees_with(&held.standing) {
         Some(Disagreement::Positions { client: held.standing, server: record.standing })
     } else if !record.lands_on_frame {
         Some(Disagreement::Frame { consumed: held.standing.consumed })

@@ -62,7 +62,8 @@ pub struct Confirm {
     /// What the client's own stream still owes in `held`, so that the server can report what a reset
     /// gives up. Told whenever something is held.
     pub undelivered: Option<Undelivered>,
-    /// What the server must read through its mapping of the client's file, over shared memory.
+    /// What the server must read through its mapping of the client's file, over shared memory. Stored in
+    /// every file that is shown, since any of them may be the one that goes on.
     pub nonce: Nonce,
 }
 

@@ -33,6 +33,8 @@ mod server;
 mod silence;
 mod streams;
 mod user_data;
+#[cfg(test)]
+mod wire_document;
 
 pub use carrier::{Carrier, CarrierWish, Carriers};
 pub use client::{ClientLogin, ClientStep};

@@ -105,7 +105,7 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    const KNOWN: [RefusalCode; 18] = [
+    pub(super) const KNOWN: [RefusalCode; 18] = [
         RefusalCode::Version,
         RefusalCode::Malformed,
         RefusalCode::WrongServer,

@@ -26,8 +26,8 @@ pub(super) struct Attached {
     unproven: bool,
     /// An ack or heartbeat to send at once, whatever the timers say.
     greet: bool,
-    /// Whether the host was given bytes that it has not written all.
-    offered: bool,
+    /// Bytes that the host was given and has not said to be written. No more than these can be.
+    offered: usize,
     closing: Closing,
 }
 
@@ -71,7 +71,7 @@ impl Attached {
             stall: StallWatch::new(timing),
             unproven: start.unproven,
             greet: start.greet,
-            offered: false,
+            offered: 0,
             closing: Closing::No,
         }
     }
@@ -178,7 +178,8 @@ impl<S: Storage> Session<S> {
             Frame::Message { start, end, kind, payload, .. } => {
                 self.lending.delivered = end;
                 self.lending.out = Some(end);
-                let ticket = Ticket { brand: self.lending.brand, session: self.queue.session, start, end, kind };
+                let Header { session, role: to, .. } = self.header;
+                let ticket = Ticket { brand: self.lending.brand, session, to, start, end, kind };
                 Ok(Some(Event::Message(Received::new(ticket, payload))))
             }
         }
@@ -194,15 +195,21 @@ impl<S: Storage> Session<S> {
         };
         attached.stall.observe(now, starving, progress);
         let next = attached.next(now, &self.queue);
-        attached.offered = !attached.bytes(next, &self.queue).is_empty();
+        attached.offered = attached.bytes(next, &self.queue).len();
         attached.bytes(next, &self.queue)
     }
 
-    /// `bytes` bytes of what [`Session::poll_transmit`] gave were written.
+    /// `bytes` bytes of what [`Session::poll_transmit`] gave were written. More than it gave, or the
+    /// same a second time, is ignored.
     pub fn handle_transmitted(&mut self, now: Instant, bytes: usize) {
-        let Some(attached) = self.attached.as_mut().filter(|_| bytes > 0) else {
+        let Some(attached) = self.attached.as_mut() else {
             return;
         };
+        let bytes = bytes.min(attached.offered);
+        if bytes == 0 {
+            return;
+        }
+        attached.offered -= bytes;
         attached.liveness.spoke(now);
         attached.transmit.advance(bytes, &mut self.queue);
         if attached.transmit.is_at(self.queue.tail()) {
@@ -214,9 +221,11 @@ impl<S: Storage> Session<S> {
     /// connection.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let attached = self.attached.as_ref()?;
-        // With bytes on offer the host waits for the carrier to take them, and no timer adds any.
+        // With bytes on offer the host waits for the carrier to take them, and no timer adds any; behind
+        // the last frame nothing comes.
         let speak = [attached.acks.deadline(), Some(attached.liveness.heartbeat_deadline())];
-        let speak = speak.into_iter().flatten().filter(|_| !attached.offered);
+        let may_speak = attached.offered == 0 && attached.closing != Closing::Told;
+        let speak = speak.into_iter().flatten().filter(|_| may_speak);
         let watch = attached.stall.deadline().into_iter();
         speak.chain(watch).chain([attached.liveness.silence_deadline()]).min()
     }

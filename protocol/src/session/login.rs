@@ -55,6 +55,7 @@ impl<S: Storage> Session<S> {
             current: self.queue.current(),
             previous: self.queue.previous(),
             standing: self.standing(),
+            delivered: self.lending.delivered,
             lands_on_frame: self.queue.lands_on_frame(shown),
         }
     }
@@ -108,7 +109,8 @@ impl<S: Storage> Session<S> {
 
     fn check_standing(&self, yours: &Standing) -> Result<(), LoginFault> {
         let mine = self.standing();
-        if !mine.agrees_with(yours) {
+        // What was delivered is skipped when it is sent again, so it must be something that was sent.
+        if !mine.agrees_with(yours) || self.lending.delivered > yours.sent {
             return Err(LoginFault::Positions { mine, yours: *yours });
         }
         if !self.queue.lands_on_frame(yours.consumed) {

@@ -19,7 +19,7 @@ struct Case {
 
 impl Case {
     fn verdict(&self) -> Verdict {
-        decide(&self.confirm, &streams(), self.record.as_ref(), self.live, self.token_valid)
+        decide(&self.confirm, self.record.as_ref(), &streams(), self.live, self.token_valid)
     }
 
     /// Whether the client proposes a session that may resume.
@@ -79,7 +79,14 @@ fn records() -> Vec<Option<Record>> {
             for previous in attachments {
                 for standing in standings {
                     for lands_on_frame in [false, true] {
-                        records.push(Some(Record { session, current, previous, standing, lands_on_frame }));
+                        records.push(Some(Record {
+                            session,
+                            current,
+                            previous,
+                            standing,
+                            delivered: standing.consumed,
+                            lands_on_frame,
+                        }));
                     }
                 }
             }

@@ -37,13 +37,14 @@ fn record() -> Record {
         current: Some(attachment(1)),
         previous: Some(attachment(2)),
         standing: standing(24, 40, 48),
+        delivered: at(48),
         lands_on_frame: true,
     }
 }
 
 /// What the server holds of S when its Ready was lost.
 fn unproven() -> Record {
-    Record { previous: None, standing: standing(0, 40, 0), ..record() }
+    Record { previous: None, standing: standing(0, 40, 0), delivered: at(0), ..record() }
 }
 
 /// A proposal whose file was made when limits were different.
@@ -53,11 +54,11 @@ pub(super) fn outdated(bits: u128) -> Proposal {
 }
 
 fn quiet(confirm: &Confirm, record: Option<Record>) -> Verdict {
-    decide(confirm, &streams(), record.as_ref(), false, false)
+    decide(confirm, record.as_ref(), &streams(), false, false)
 }
 
 fn busy(confirm: &Confirm, record: Record) -> Verdict {
-    decide(confirm, &streams(), Some(&record), true, false)
+    decide(confirm, Some(&record), &streams(), true, false)
 }
 
 fn resume(takeover: bool) -> Verdict {
@@ -67,7 +68,7 @@ fn resume(takeover: bool) -> Verdict {
 #[test]
 fn a_live_link_without_a_file_is_an_internal_error_whatever_is_shown() {
     for confirm in [holding(), proposing(S), with_token(proposing(S)), NOTHING] {
-        assert_eq!(decide(&confirm, &streams(), None, true, true), Verdict::Internal);
+        assert_eq!(decide(&confirm, None, &streams(), true, true), Verdict::Internal);
     }
 }
 
@@ -108,7 +109,7 @@ fn a_valid_token_resets_to_the_proposed_session() {
     for held in [None, holding().held] {
         let confirm = with_token(Confirm { held, ..proposing(T) });
         for record in [None, Some(record())] {
-            let verdict = decide(&confirm, &streams(), record.as_ref(), false, true);
+            let verdict = decide(&confirm, record.as_ref(), &streams(), false, true);
             assert_eq!(verdict, Verdict::Reset(session(T)));
         }
     }
@@ -125,7 +126,7 @@ fn a_void_token_resets_nothing() {
 fn a_live_link_is_never_reset_whatever_the_token() {
     let confirm = with_token(Confirm { held: holding().held, ..proposing(T) });
     for token_valid in [false, true] {
-        assert_eq!(decide(&confirm, &streams(), Some(&record()), true, token_valid), Verdict::Busy);
+        assert_eq!(decide(&confirm, Some(&record()), &streams(), true, token_valid), Verdict::Busy);
     }
 }
 
@@ -141,7 +142,7 @@ fn no_session_begins_with_streams_that_the_limits_no_longer_lead_to() {
     for held in [None, holding().held] {
         let confirm = with_token(Confirm { held, ..alone.clone() });
         for record in [None, Some(record())] {
-            let verdict = |token_valid| decide(&confirm, &streams(), record.as_ref(), false, token_valid);
+            let verdict = |token_valid| decide(&confirm, record.as_ref(), &streams(), false, token_valid);
             assert_eq!(verdict(true), Verdict::ProposalDead);
             assert_eq!(verdict(false), Verdict::TokenVoid, "the token is judged first");
         }
@@ -209,6 +210,10 @@ fn whatever_disagrees_is_diverged_and_busy_while_the_link_is_live() {
         (Record { current: Some(attachment(3)), ..record() }, Disagreement::Attachment),
         (Record { current: None, previous: None, ..record() }, Disagreement::Attachment),
         (Record { standing: behind, ..record() }, Disagreement::Positions { client, server: behind }),
+        (
+            Record { delivered: at(72), ..record() },
+            Disagreement::Positions { client, server: record().standing },
+        ),
         (Record { lands_on_frame: false, ..record() }, Disagreement::Frame { consumed: at(32) }),
     ];
     for (record, disagreement) in cases {
