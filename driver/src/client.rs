@@ -41,8 +41,8 @@ pub struct Client {
     session: Option<Session<Mapped>>,
     /// A fresh session that the server has not confirmed.
     proposed: Option<Session<Mapped>>,
-    /// The server's leave to reset, for the next login.
-    reset_token: Option<ResetToken>,
+    /// A server's leave to reset, for the next login with it.
+    reset_token: Option<(Name, ResetToken)>,
     /// What the server said a reset gives up on its side.
     peer_undelivered: Option<Undelivered>,
     /// The server's positions did not fit ours: the next login says so.

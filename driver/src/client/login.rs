@@ -97,7 +97,7 @@ impl Client {
         // One nonce for whatever is shown: the server finds it in the file of the session that goes on.
         let nonce = random::nonce();
         let held = self.session.as_mut().and_then(|session| session.show(nonce));
-        let token = self.reset_token.take();
+        let token = self.reset_token.take().filter(|(from, _)| from == server).map(|(_, token)| token);
         if self.proposed.is_none() && (held.is_none() || token.is_some()) {
             let created = self.directory.create(&self.fresh_header(server, &streams), random::nonce());
             self.proposed = Some(created.map_err(|error| storage(error, app))?.session);
@@ -120,7 +120,7 @@ impl Client {
     fn meet(&mut self, server: &Name, app: &mut impl Handler) -> Result<(), FileError> {
         if self.session.as_ref().is_none_or(|session| session.peer() != server) {
             self.open_link(server)?;
-            (self.reset_token, self.disputed) = (None, false);
+            self.disputed = false;
         }
         if self.met.as_ref() == Some(server) {
             return Ok(());

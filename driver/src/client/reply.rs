@@ -96,7 +96,7 @@ impl Client {
             }
             (RefusalCode::TokenVoid, Some(_)) => self.try_again(now),
             (code, Some(server)) if self.may_reset(code, &server, &refusal, app) => {
-                self.reset_token = refusal.token;
+                self.reset_token = refusal.token.map(|token| (server, token));
                 self.peer_undelivered = refusal.undelivered;
                 self.try_again(now);
             }

@@ -87,7 +87,7 @@ impl Server {
             Verdict::Resume { .. } => self.resume(now, admitted, confirm, holdings.as_ref(), app)?,
             Verdict::Fresh(session) => self.begin(now, admitted, confirm, session, &streams, None, app)?,
             Verdict::Reset(session) => {
-                self.check_kept(client, app)?;
+                self.check_kept(client, holdings.as_ref(), app)?;
                 self.begin(now, admitted, confirm, session, &streams, holdings, app)?
             }
             _ => {
@@ -231,7 +231,16 @@ impl Server {
         }
     }
 
-    fn check_kept(&self, client: &Name, app: &mut impl Handler) -> Result<(), Refusal> {
+    /// Whether the file that a reset would put aside has room there.
+    fn check_kept(
+        &self,
+        client: &Name,
+        holdings: Option<&Holdings>,
+        app: &mut impl Handler,
+    ) -> Result<(), Refusal> {
+        if holdings.is_none() {
+            return Ok(());
+        }
         let kept = self.directory.kept(Some(client));
         let kept = kept.map_err(|error| storage_refusal(client, &error, app))?.len();
         let allowed = self.config.link.max_kept;
@@ -269,7 +278,7 @@ impl Server {
             peer_undelivered: confirm.undelivered,
         };
         if app.dispute(&dispute) == Policy::Reset {
-            if let Err(refusal) = self.check_kept(client, app) {
+            if let Err(refusal) = self.check_kept(client, holdings, app) {
                 return refusal;
             }
             let token = random::reset_token();

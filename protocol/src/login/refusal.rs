@@ -57,10 +57,11 @@ pub enum RefusalCode {
     Denied,
     /// A side takes less than it promised when the session began, so that stored messages might never
     /// fit. Numbers: bytes promised, bytes taken now.
-    #[error("a side takes less than it promised this session: restore its limits, or reset the link")]
+    #[error("a side takes less than it promised this session: restore its limits")]
     LimitsShrunk,
-    /// A later connection under the name was accepted after this one had said Hello.
-    #[error("a later login under this name was accepted meanwhile")]
+    /// A connection under the name that said Hello after this one was accepted, or was told to forget its
+    /// proposal: this one decides nothing any more.
+    #[error("a later login under this name went first")]
     StaleConfirm,
     /// The proposed session can never begin. The only code that makes a client delete its unconfirmed
     /// link file.
