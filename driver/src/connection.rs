@@ -212,7 +212,12 @@ impl Connection {
     }
 
     /// Tells the peer why, as far as the socket takes it at once, and ends the writing direction.
-    pub(crate) fn say_farewell(&mut self, now: Instant, session: &mut Session<Mapped>, reason: &Disconnected) {
+    pub(crate) fn say_farewell(
+        &mut self,
+        now: Instant,
+        session: &mut Session<Mapped>,
+        reason: &Disconnected,
+    ) {
         if let Some(reason) = reason.farewell() {
             session.close(reason);
             // The connection is over either way.

@@ -71,8 +71,8 @@ pub use mio;
 pub use tcpshm_protocol as protocol;
 pub use tcpshm_protocol::login::{Carrier, Outcome, Refusal, RefusalCode, Silence, UserData};
 pub use tcpshm_protocol::{
-    Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position, Received,
-    Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
+    Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position,
+    Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
 };
 pub use tcpshm_shm as shm;
 pub use tcpshm_shm::{FileError, Kept};

@@ -1,5 +1,6 @@
 //! A server: listens, lets clients log in, and carries their links.
 
+mod accept;
 mod confirm;
 mod logins;
 mod pending;
@@ -33,8 +34,6 @@ use places::{Live, Place, Places};
 
 /// How long a refused connection may take to fetch the refusal.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How long to leave the listener alone when the process or the system has no descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server in somebody's event loop; see [`Driver`].
 ///
@@ -56,6 +55,8 @@ pub struct Server {
     queue: VecDeque<usize>,
     logins: Logins,
     live: HashMap<Name, usize>,
+    /// Refused connections that are still there; no more than logins in progress may be.
+    farewells: usize,
     /// Sessions without a connection, the one that lost it last at the back.
     detached: VecDeque<Session<Mapped>>,
     /// Links whose files an interrupted login left to be put in order.
@@ -88,6 +89,7 @@ impl Server {
             queue: VecDeque::new(),
             logins: Logins::default(),
             live: HashMap::new(),
+            farewells: 0,
             detached: VecDeque::new(),
             reset_tokens: HashMap::new(),
             scratch: vec![0; SCRATCH].into(),
@@ -126,7 +128,8 @@ impl Server {
 
     /// The link with `client`, opened from its file if need be; `None` if there never was one.
     pub fn open_link(&mut self, now: Instant, client: &Name) -> Result<Option<Link<'_>>, FileError> {
-        let open = self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
+        let open =
+            self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
         if !open {
             self.settle(client)?;
             let configured = self.configured_geometry();
@@ -153,53 +156,6 @@ impl Server {
     }
 
     // ---- connections ----
-
-    fn accept(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
-        let mut budget = self.config.accept_budget;
-        while self.accepting[index] && budget > 0 && self.accept_after.is_none() {
-            budget -= 1;
-            match self.listeners[index].accept() {
-                Ok((stream, address)) => self.admit(now, stream, address, app),
-                Err(error) if socket::would_block(&error) => self.accepting[index] = false,
-                // The connection was gone before we came to it, or a signal came: the next one.
-                Err(error) if socket::is_transient(&error) => {}
-                // No descriptors or no memory: trying again at once would only burn time.
-                Err(_) => {
-                    let pause = now + ACCEPT_PAUSE;
-                    self.accept_after = Some(pause);
-                }
-            }
-        }
-    }
-
-    fn admit(&mut self, now: Instant, stream: TcpStream, address: SocketAddr, app: &mut impl Handler) {
-        let (most, per_address) = (self.config.max_pending, self.config.max_pending_per_address);
-        if let Some(oldest) = self.logins.crowded(address.ip(), most, per_address) {
-            self.drop_place(oldest);
-        }
-        let index = self.places.reserve();
-        let deadline = now + self.config.link.login_deadline;
-        let mut handshake = Handshake::new(stream, address, deadline);
-        let registered = self.register_stream(&mut handshake.stream, index);
-        if registered.and_then(|()| socket::configure(&handshake.stream, &self.config.link.socket)).is_err() {
-            // The peer sees a closed connection and comes back.
-            self.places.vacate(index);
-            return;
-        }
-        let arrival = self.logins.arrive(index, address.ip());
-        self.timers.schedule(index, deadline);
-        self.places.put(index, pending::place(handshake, arrival));
-        self.visit(now, index, app);
-    }
-
-    fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
-        let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let token = self.tokens.start + self.listeners.len() + index;
-        if token >= self.tokens.end {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        registry.register(stream, Token(token), Interest::READABLE | Interest::WRITABLE)
-    }
 
     /// Looks at a place, whatever stands there.
     fn visit(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
@@ -269,7 +225,14 @@ impl Server {
     }
 
     /// The last bytes are out or given up; only their arrival is still waited for.
-    fn put_farewell(&mut self, index: usize, handshake: Handshake) {
+    fn put_farewell(&mut self, index: usize, mut handshake: Handshake) {
+        if self.farewells >= self.config.max_pending {
+            // Too many to be polite to.
+            self.deregister(&mut handshake.stream);
+            self.timers.cancel(index);
+            return self.places.vacate(index);
+        }
+        self.farewells += 1;
         self.timers.schedule(index, handshake.deadline);
         self.places.put(index, Place::Farewell(Box::new(handshake)));
     }
@@ -279,6 +242,7 @@ impl Server {
         let gone = handshake.fill().is_err() || handshake.has_ended();
         handshake.discard_input();
         if gone {
+            self.farewells -= 1;
             self.timers.cancel(index);
             self.deregister(&mut handshake.stream);
             self.places.vacate(index);
@@ -294,7 +258,10 @@ impl Server {
                 self.logins.leave(pending.arrival, pending.name());
                 self.deregister(&mut pending.handshake.stream);
             }
-            Some(Place::Farewell(mut handshake)) => self.deregister(&mut handshake.stream),
+            Some(Place::Farewell(mut handshake)) => {
+                self.farewells -= 1;
+                self.deregister(&mut handshake.stream);
+            }
             Some(live @ Place::Live(_)) => return self.places.put(index, live),
             None => return,
         }

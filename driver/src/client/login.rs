@@ -70,7 +70,9 @@ impl Client {
                     }
                 },
                 Ok(Some(ClientStep::Ready(ready))) => return self.hear_ready(now, *login, &ready, app),
-                Ok(Some(ClientStep::Refused(refusal))) => return self.hear_refusal(now, *login, refusal, app),
+                Ok(Some(ClientStep::Refused(refusal))) => {
+                    return self.hear_refusal(now, *login, refusal, app);
+                }
                 Ok(None) => break,
                 Err(fault) => {
                     app.refused(&refused(&login, None, true, fault.refusal()));

@@ -6,8 +6,8 @@ use tcpshm_protocol::login::{Outcome, Ready, Refusal, RefusalCode};
 use tcpshm_protocol::{Name, Session};
 use tcpshm_shm::Mapped;
 
-use super::login::{Login, refused};
 use super::Client;
+use super::login::{Login, refused};
 use crate::connection::Connection;
 use crate::handler::{Connected, Dispute, Handler, LoginRefused, Policy, Quarrel, ResetReport};
 use crate::link::Link;
@@ -15,7 +15,13 @@ use crate::link::Link;
 impl Client {
     /// The login was accepted: stores the attachment, switches to a fresh file if there is one, and only
     /// then lets anything be transmitted.
-    pub(super) fn hear_ready(&mut self, now: Instant, mut login: Login, ready: &Ready, app: &mut impl Handler) {
+    pub(super) fn hear_ready(
+        &mut self,
+        now: Instant,
+        mut login: Login,
+        ready: &Ready,
+        app: &mut impl Handler,
+    ) {
         let Some(welcome) = login.welcome.take() else {
             return self.fail(now, login);
         };
@@ -55,7 +61,12 @@ impl Client {
 
     /// Makes the fresh session the link's, and says what a reset gave up. On `None` nothing of the link
     /// stays open: the next login finishes what was begun.
-    fn switch(&mut self, server: &Name, outcome: Outcome, app: &mut impl Handler) -> Option<Option<ResetReport>> {
+    fn switch(
+        &mut self,
+        server: &Name,
+        outcome: Outcome,
+        app: &mut impl Handler,
+    ) -> Option<Option<ResetReport>> {
         let old = self.session.take();
         let fresh = self.proposed.take()?;
         match self.directory.switch(server, fresh.id()) {
@@ -133,12 +144,7 @@ impl Client {
                     Refusal::new(RefusalCode::KeptFull, "this client keeps too many files of this link");
                 refusal.numbers = [kept.len() as u64, allowed as u64];
                 let address = self.config.addresses[self.address];
-                app.refused(&LoginRefused {
-                    peer: Some(server.clone()),
-                    address,
-                    by_us: true,
-                    refusal,
-                });
+                app.refused(&LoginRefused { peer: Some(server.clone()), address, by_us: true, refusal });
                 false
             }
             Err(error) => {

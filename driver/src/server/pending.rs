@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tcpshm_protocol::Name;
 use tcpshm_protocol::login::{
-    Carriers, CarrierWish, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome,
+    CarrierWish, Carriers, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome,
     limits_agreed,
 };
 
@@ -118,7 +118,8 @@ impl Server {
     ) {
         pending.login.refuse(&refusal);
         app.refused(&refused(&pending, true, refusal));
-        let sent = pending.flush().and_then(|()| pending.handshake.stream.shutdown(std::net::Shutdown::Write));
+        let sent =
+            pending.flush().and_then(|()| pending.handshake.stream.shutdown(std::net::Shutdown::Write));
         let pending = *pending;
         self.logins.leave(pending.arrival, pending.name());
         let mut handshake = pending.handshake;

@@ -1,0 +1,65 @@
+//! Taking new connections from the listeners.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+
+use super::{Server, pending};
+use crate::handler::Handler;
+use crate::handshake::Handshake;
+use crate::socket;
+
+/// How long to leave the listeners alone when the process or the system has no descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Server {
+    pub(super) fn accept(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        let mut budget = self.config.accept_budget;
+        while self.accepting[index] && budget > 0 && self.accept_after.is_none() {
+            budget -= 1;
+            match self.listeners[index].accept() {
+                Ok((stream, address)) => self.admit(now, stream, address, app),
+                Err(error) if socket::would_block(&error) => self.accepting[index] = false,
+                // The connection was gone before we came to it, or a signal came: the next one.
+                Err(error) if socket::is_transient(&error) => {}
+                // No descriptors or no memory: trying again at once would only burn time.
+                Err(_) => {
+                    let pause = now + PAUSE;
+                    self.accept_after = Some(pause);
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Instant, stream: TcpStream, address: SocketAddr, app: &mut impl Handler) {
+        let (most, per_address) = (self.config.max_pending, self.config.max_pending_per_address);
+        if let Some(oldest) = self.logins.crowded(address.ip(), most, per_address) {
+            self.drop_place(oldest);
+        }
+        let index = self.places.reserve();
+        let deadline = now + self.config.link.login_deadline;
+        let mut handshake = Handshake::new(stream, address, deadline);
+        let registered = self.register_stream(&mut handshake.stream, index);
+        if registered.and_then(|()| socket::configure(&handshake.stream, &self.config.link.socket)).is_err() {
+            // The peer sees a closed connection and comes back.
+            self.places.vacate(index);
+            return;
+        }
+        let arrival = self.logins.arrive(index, address.ip());
+        self.timers.schedule(index, deadline);
+        self.places.put(index, pending::place(handshake, arrival));
+        self.visit(now, index, app);
+    }
+
+    fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
+        let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let token = self.tokens.start + self.listeners.len() + index;
+        if token >= self.tokens.end {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        registry.register(stream, Token(token), Interest::READABLE | Interest::WRITABLE)
+    }
+}
