@@ -220,13 +220,26 @@ impl Client {
         let _ = stream.shutdown(Shutdown::Write);
     }
 
+    /// Closes whatever there is, for good.
+    fn stop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Stopped) {
+            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
+            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
+            State::Live { mut connection, .. } => self.close(&mut connection.stream),
+            State::Waiting { .. } | State::Stopped => {}
+        }
+    }
+
     // ---- the link ----
 
     fn visit(&mut self, now: Instant, app: &mut impl Handler) {
-        match std::mem::replace(&mut self.state, State::Stopped) {
+        if self.is_connected() {
+            return self.visit_live(now, app);
+        }
+        // A handler that panics meanwhile leaves a client that tries again.
+        match std::mem::replace(&mut self.state, State::Waiting { until: Some(now) }) {
             State::Connecting(handshake) => self.visit_connecting(now, handshake, app),
             State::LoggingIn(login) => self.visit_login(now, login, app),
-            State::Live { connection, since } => self.visit_live(now, connection, since, app),
             other => self.state = other,
         }
     }
@@ -242,35 +255,26 @@ impl Client {
         }
     }
 
-    fn visit_live(
-        &mut self,
-        now: Instant,
-        mut connection: Box<Connection>,
-        since: Instant,
-        app: &mut impl Handler,
-    ) {
+    /// The connection stays in its place meanwhile: a handler that panics takes nothing with it.
+    fn visit_live(&mut self, now: Instant, app: &mut impl Handler) {
         self.touched = false;
-        let Some(session) = &mut self.session else {
-            return self.pause(now);
+        let (State::Live { connection, .. }, Some(session)) = (&mut self.state, &mut self.session) else {
+            return;
         };
-        let budget = self.config.link.read_budget;
-        match connection.visit(now, session, &mut self.scratch, budget, app) {
-            Ok(visit) => {
-                self.touched = visit == Visit::More;
-                self.state = State::Live { connection, since };
-            }
-            Err(reason) => self.end_live(now, *connection, since, &reason, app),
+        match connection.visit(now, session, &mut self.scratch, self.config.link.read_budget, app) {
+            Ok(visit) => self.touched |= visit == Visit::More,
+            Err(reason) => self.end_live(now, &reason, app),
         }
     }
 
-    fn end_live(
-        &mut self,
-        now: Instant,
-        mut connection: Connection,
-        since: Instant,
-        reason: &Disconnected,
-        app: &mut impl Handler,
-    ) {
+    fn end_live(&mut self, now: Instant, reason: &Disconnected, app: &mut impl Handler) {
+        if !self.is_connected() {
+            return;
+        }
+        let state = std::mem::replace(&mut self.state, State::Waiting { until: Some(now) });
+        let State::Live { mut connection, since } = state else {
+            return;
+        };
         if let Some(session) = &mut self.session {
             connection.say_farewell(now, session, reason);
             session.detach(random::nonce());
@@ -286,31 +290,26 @@ impl Client {
     }
 
     fn handle_due(&mut self, now: Instant, app: &mut impl Handler) {
-        let stalled = match self.session.as_mut().map(|session| session.handle_timeout(now)) {
-            Some(Ok(stalled)) => stalled,
-            Some(Err(_)) => return self.handle_silence(now, app),
-            None => return,
+        let (State::Live { connection, .. }, Some(session)) = (&mut self.state, &mut self.session) else {
+            return;
         };
-        if let (Some(stalled), Some(session)) = (stalled, &mut self.session) {
-            app.stalled(&mut Link::new(session), &stalled);
-        }
-        self.visit(now, app);
-    }
-
-    /// After a long pause of this process the peer's bytes may be waiting: they count.
-    fn handle_silence(&mut self, now: Instant, app: &mut impl Handler) {
-        if let State::Live { connection, .. } = &mut self.state {
+        let silent = match session.handle_timeout(now) {
+            Ok(stalled) => {
+                stalled.inspect(|stalled| app.stalled(&mut Link::new(session), stalled));
+                false
+            }
+            Err(_) => true,
+        };
+        if silent {
+            // After a long pause of this process the peer's bytes may be waiting: they count.
             connection.set_maybe_readable();
         }
-        self.visit(now, app);
-        let Some(Err(timed_out)) = self.session.as_mut().map(|session| session.handle_timeout(now)) else {
-            return self.visit(now, app);
-        };
-        match std::mem::replace(&mut self.state, State::Stopped) {
-            State::Live { connection, since } => {
-                self.end_live(now, *connection, since, &timed_out.into(), app);
-            }
-            other => self.state = other,
+        self.visit_live(now, app);
+        if silent
+            && self.is_connected()
+            && let Some(Err(timed_out)) = self.session.as_mut().map(|session| session.handle_timeout(now))
+        {
+            self.end_live(now, &timed_out.into(), app);
         }
     }
 
@@ -362,11 +361,11 @@ impl Driver for Client {
         if !first && self.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
-        match std::mem::replace(&mut self.state, State::Stopped) {
-            State::Waiting { .. } => {
-                self.state = State::Waiting { until: None };
-                self.connect(now);
-            }
+        if self.is_connected() {
+            return self.handle_due(now, app);
+        }
+        match std::mem::replace(&mut self.state, State::Waiting { until: None }) {
+            State::Waiting { .. } => self.connect(now),
             State::Connecting(mut handshake) => {
                 self.close(&mut handshake.stream);
                 self.give_way(now);
@@ -375,11 +374,7 @@ impl Driver for Client {
                 self.close(&mut login.handshake.stream);
                 self.give_way(now);
             }
-            live @ State::Live { .. } => {
-                self.state = live;
-                self.handle_due(now, app);
-            }
-            State::Stopped => {}
+            other => self.state = other,
         }
     }
 
@@ -400,26 +395,14 @@ impl Driver for Client {
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
-        match std::mem::replace(&mut self.state, State::Stopped) {
-            State::Live { connection, since } => {
-                self.end_live(now, *connection, since, &Disconnected::ShutDown, app);
-            }
-            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
-            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
-            State::Waiting { .. } | State::Stopped => {}
-        }
-        self.state = State::Stopped;
+        self.end_live(now, &Disconnected::ShutDown, app);
+        self.stop();
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, State::Stopped) {
-            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
-            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
-            State::Live { mut connection, .. } => self.close(&mut connection.stream),
-            State::Waiting { .. } | State::Stopped => {}
-        }
+        self.stop();
     }
 }
 

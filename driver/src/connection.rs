@@ -36,6 +36,9 @@ pub(crate) struct Connection {
     writable: bool,
     /// A write failed while no one could be told.
     broken: Option<io::Error>,
+    /// Set while the application has control. Found set afterwards, its handler has panicked: what was
+    /// read behind its message is lost, and only a new connection can bring it again.
+    delivering: bool,
 }
 
 /// Whether a visit ended because there was nothing to do or because its budget was spent.
@@ -57,6 +60,7 @@ impl Connection {
             readable: true,
             writable: true,
             broken: None,
+            delivering: false,
         }
     }
 
@@ -81,9 +85,26 @@ impl Connection {
         budget: usize,
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
+        if self.delivering {
+            return Err(Disconnected::HandlerPanicked);
+        }
         if let Some(error) = self.broken.take() {
             return Err(error.into());
         }
+        self.delivering = true;
+        let visited = self.do_visit(now, session, scratch, budget, app);
+        self.delivering = false;
+        visited
+    }
+
+    fn do_visit(
+        &mut self,
+        now: Instant,
+        session: &mut Session<Mapped>,
+        scratch: &mut [u8],
+        budget: usize,
+        app: &mut impl Handler,
+    ) -> Result<Visit, Disconnected> {
         let mut spent = 0;
         while self.readable && spent < budget && !session.is_closing() {
             spent += self.read_once(now, session, scratch, app)?;

@@ -28,6 +28,10 @@ pub enum Disconnected {
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
     Fault(#[from] ProtocolError),
+    /// A handler panicked, and the host went on. Its message was neither consumed nor lost: it comes again
+    /// when the process has restarted, and blocks the consumption of later ones until then.
+    #[error("a handler panicked while it had a message of this link")]
+    HandlerPanicked,
     /// A newer login of the same client took over.
     #[error("a newer login of the same client took over")]
     Replaced,
@@ -42,6 +46,7 @@ impl Disconnected {
             Disconnected::Silent(_) => Some(CloseReason::Silence),
             Disconnected::Fault(_) => Some(CloseReason::Fault),
             Disconnected::Replaced => Some(CloseReason::Replaced),
+            Disconnected::HandlerPanicked => Some(CloseReason::Application),
             Disconnected::ByPeer(_) | Disconnected::Cut | Disconnected::Io(_) => None,
         }
     }

@@ -159,40 +159,41 @@ impl Server {
 
     /// Looks at a place, whatever stands there.
     fn visit(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        if let Some(Place::Live(_)) = self.places.get_mut(index) {
+            return self.visit_live(now, index, app);
+        }
         match self.places.take(index) {
             Some(Place::Pending(pending)) => self.visit_pending(now, index, pending, app),
-            Some(Place::Live(live)) => self.visit_live(now, index, live, app),
             Some(Place::Farewell(handshake)) => self.visit_farewell(index, handshake),
+            Some(live @ Place::Live(_)) => self.places.put(index, live),
             None => {}
         }
     }
 
-    fn visit_live(&mut self, now: Instant, index: usize, mut live: Box<Live>, app: &mut impl Handler) {
-        let budget = self.config.link.read_budget;
-        let Live { connection, session, .. } = &mut *live;
-        match connection.visit(now, session, &mut self.scratch, budget, app) {
+    /// The link stays in its place meanwhile: a handler that panics takes nothing with it.
+    fn visit_live(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        let Some(Place::Live(live)) = self.places.get_mut(index) else {
+            return;
+        };
+        let Live { connection, session, .. } = &mut **live;
+        match connection.visit(now, session, &mut self.scratch, self.config.link.read_budget, app) {
             Ok(visit) => {
-                if let Some(deadline) = live.session.poll_timeout() {
+                if let Some(deadline) = session.poll_timeout() {
                     self.timers.schedule(index, deadline);
                 }
-                self.places.put(index, Place::Live(live));
                 if visit == Visit::More {
                     self.enqueue(index);
                 }
             }
-            Err(reason) => self.end_live(now, index, live, &reason, app),
+            Err(reason) => self.end_live(now, index, &reason, app),
         }
     }
 
     /// Ends a connection. Its session stays open, so that held messages stay redeemable.
-    fn end_live(
-        &mut self,
-        now: Instant,
-        index: usize,
-        live: Box<Live>,
-        reason: &Disconnected,
-        app: &mut impl Handler,
-    ) {
+    fn end_live(&mut self, now: Instant, index: usize, reason: &Disconnected, app: &mut impl Handler) {
+        let Some(live) = self.places.take_live(index) else {
+            return;
+        };
         let Live { mut connection, mut session, .. } = *live;
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
@@ -263,7 +264,12 @@ impl Server {
                 self.deregister(&mut handshake.stream);
             }
             Some(live @ Place::Live(_)) => return self.places.put(index, live),
-            None => return,
+            // Free, or lost to a handler that panicked while it logged in.
+            None => {
+                if !self.logins.forget(index) {
+                    return;
+                }
+            }
         }
         self.timers.cancel(index);
         self.places.vacate(index);
@@ -299,36 +305,27 @@ impl Server {
     }
 
     fn handle_due(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
-        match self.places.take(index) {
-            Some(Place::Live(mut live)) => match live.session.handle_timeout(now) {
-                Ok(stalled) => {
-                    if let Some(stalled) = stalled {
-                        app.stalled(&mut Link::new(&mut live.session), &stalled);
-                    }
-                    self.visit_live(now, index, live, app);
-                }
-                Err(_) => self.handle_silence(now, index, live, app),
-            },
-            // Whatever they were waiting for, their time is over.
-            Some(place) => {
-                self.places.put(index, place);
-                self.drop_place(index);
+        let Some(Place::Live(live)) = self.places.get_mut(index) else {
+            // Whatever it was waiting for, its time is over.
+            return self.drop_place(index);
+        };
+        let silent = match live.session.handle_timeout(now) {
+            Ok(stalled) => {
+                stalled.inspect(|stalled| app.stalled(&mut Link::new(&mut live.session), stalled));
+                false
             }
-            None => {}
+            Err(_) => true,
+        };
+        if silent {
+            // After a long pause of this process the peer's bytes may be waiting: they count.
+            live.connection.set_maybe_readable();
         }
-    }
-
-    /// After a long pause of this process the peer's bytes may be waiting: they count.
-    fn handle_silence(&mut self, now: Instant, index: usize, mut live: Box<Live>, app: &mut impl Handler) {
-        live.connection.set_maybe_readable();
-        self.visit_live(now, index, live, app);
-        match self.places.take(index) {
-            Some(Place::Live(mut live)) => match live.session.handle_timeout(now) {
-                Ok(_) => self.visit_live(now, index, live, app),
-                Err(timed_out) => self.end_live(now, index, live, &timed_out.into(), app),
-            },
-            Some(place) => self.places.put(index, place),
-            None => {}
+        self.visit_live(now, index, app);
+        if let Some(Place::Live(live)) = self.places.get_mut(index)
+            && silent
+            && let Err(timed_out) = live.session.handle_timeout(now)
+        {
+            self.end_live(now, index, &timed_out.into(), app);
         }
     }
 }
@@ -406,11 +403,7 @@ impl Driver for Server {
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
         for index in 0..self.places.len() {
-            match self.places.take(index) {
-                Some(Place::Live(live)) => self.end_live(now, index, live, &Disconnected::ShutDown, app),
-                Some(place) => self.places.put(index, place),
-                None => {}
-            }
+            self.end_live(now, index, &Disconnected::ShutDown, app);
             self.drop_place(index);
         }
         if let Some(registry) = self.registry.take() {

@@ -6,8 +6,8 @@ use tcpshm_protocol::login::{Outcome, Ready, Refusal, RefusalCode};
 use tcpshm_protocol::{Name, Session};
 use tcpshm_shm::Mapped;
 
-use super::Client;
 use super::login::{Login, refused};
+use super::{Client, State};
 use crate::connection::Connection;
 use crate::handler::{Connected, Dispute, Handler, LoginRefused, Policy, Quarrel, ResetReport};
 use crate::link::Link;
@@ -56,7 +56,8 @@ impl Client {
         app.connected(&mut Link::new(session), &connected);
         let (stream, address, rest) = login.handshake.into_parts();
         let connection = Box::new(Connection::new(stream, address, &[], &rest));
-        self.visit_live(now, connection, now, app);
+        self.state = State::Live { connection, since: now };
+        self.visit_live(now, app);
     }
 
     /// Makes the fresh session the link's, and says what a reset gave up. On `None` nothing of the link

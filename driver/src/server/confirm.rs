@@ -144,10 +144,8 @@ impl Server {
             check_promises(&holdings.header, accept, admitted.hello.limits.accept)?;
         }
         // By takeover: the older connection delivers nothing more from here on.
-        if let Some(index) = self.live.get(client).copied()
-            && let Some(Place::Live(live)) = self.places.take(index)
-        {
-            self.end_live(now, index, live, &Disconnected::Replaced, app);
+        if let Some(index) = self.live.get(client).copied() {
+            self.end_live(now, index, &Disconnected::Replaced, app);
         }
         let mut session = match self.take_detached(client) {
             Some(session) => session,
@@ -314,10 +312,11 @@ impl Server {
         self.live.insert(client.clone(), index);
         self.timers.cancel(index);
         let live = Box::new(Live { connection, session, queued: false });
+        self.places.put(index, Place::Live(live));
         if queued.is_ok() {
-            self.visit_live(now, index, live, app);
+            self.visit_live(now, index, app);
         } else {
-            self.end_live(now, index, live, &Disconnected::Closed, app);
+            self.end_live(now, index, &Disconnected::Closed, app);
         }
     }
 }

@@ -55,6 +55,15 @@ impl Logins {
         }
     }
 
+    /// Whatever was logging in at `place` is gone. Returns whether there was anything.
+    pub(crate) fn forget(&mut self, place: usize) -> bool {
+        let arrival = self.arrivals.iter().find(|(_, (at, _))| *at == place).map(|(arrival, _)| *arrival);
+        if let Some(arrival) = arrival {
+            self.leave(arrival, None);
+        }
+        arrival.is_some()
+    }
+
     /// A Hello was read. Returns its number in order.
     pub(crate) fn hello(&mut self, name: &Name) -> u64 {
         self.hellos += 1;

@@ -73,6 +73,17 @@ impl Places {
         self.places.get_mut(index)?.take()
     }
 
+    /// The link that is live there, out of its place.
+    pub(crate) fn take_live(&mut self, index: usize) -> Option<Box<Live>> {
+        match self.take(index)? {
+            Place::Live(live) => Some(live),
+            other => {
+                self.put(index, other);
+                None
+            }
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
         self.places.get_mut(index)?.as_mut()
     }
