@@ -21,7 +21,7 @@ use crate::driver::Driver;
 use crate::error::SetupError;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
-use crate::link::Link;
+use crate::link::{Again, Link, Outlet};
 use crate::random;
 use crate::socket;
 use login::Login;
@@ -55,7 +55,7 @@ pub struct Client {
     failures: u32,
     /// Logins in a row that were tried again at once, each for a reason that takes one step less.
     retries: u32,
-    /// Whether the link was handed out since the last visit.
+    /// Whether the connection is to be visited although no event may come.
     touched: bool,
     scratch: Box<[u8]>,
 }
@@ -112,13 +112,13 @@ impl Client {
 
     /// The link, connected or not, once its server is known.
     pub fn link(&mut self, now: Instant) -> Option<Link<'_>> {
-        // What the host does with it may leave something to be looked at.
-        self.touched = true;
-        let connection = match &mut self.state {
-            State::Live { connection, .. } => Some(&mut **connection),
+        let outlet = match &mut self.state {
+            State::Live { connection, .. } => {
+                Some(Outlet { connection, now, again: Again::Flag(&mut self.touched) })
+            }
             _ => None,
         };
-        self.session.as_mut().map(|session| Link::for_host(session, connection, now))
+        self.session.as_mut().map(|session| Link::for_host(session, outlet))
     }
 
     /// Whether the link has a connection.
@@ -151,7 +151,7 @@ impl Client {
 
     // ---- connecting ----
 
-    fn connect(&mut self, now: Instant) {
+    fn connect(&mut self, now: Instant, app: &mut impl Handler) {
         let (Some(registry), Some(token)) = (&self.registry, self.token) else {
             return;
         };
@@ -166,7 +166,7 @@ impl Client {
                 let deadline = now + self.config.connect_deadline;
                 self.state = State::Connecting(Box::new(Handshake::new(stream, address, deadline)));
             }
-            Err(_) => self.give_way(now),
+            Err(error) => self.give_way(now, error, app),
         }
     }
 
@@ -177,14 +177,22 @@ impl Client {
             return Err(error);
         }
         match stream.peer_addr() {
+            // A free local port can be given to the very socket that dials it, which then meets itself.
+            Ok(peer) if stream.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// This address led nowhere: the next one, or after the last one a pause.
-    fn give_way(&mut self, now: Instant) {
+    /// This address led nowhere.
+    fn give_way(&mut self, now: Instant, error: io::Error, app: &mut impl Handler) {
+        app.unreachable(self.config.addresses[self.address], &error);
+        self.next_address(now);
+    }
+
+    /// The next address, or after the last one a pause.
+    fn next_address(&mut self, now: Instant) {
         self.address += 1;
         if self.address < self.config.addresses.len() {
             self.state = State::Waiting { until: Some(now) };
@@ -248,9 +256,9 @@ impl Client {
         match Self::is_made(&handshake.stream) {
             Ok(true) => self.begin_login(now, *handshake, app),
             Ok(false) => self.state = State::Connecting(handshake),
-            Err(_) => {
+            Err(error) => {
                 self.close(&mut handshake.stream);
-                self.give_way(now);
+                self.give_way(now, error, app);
             }
         }
     }
@@ -365,14 +373,14 @@ impl Driver for Client {
             return self.handle_due(now, app);
         }
         match std::mem::replace(&mut self.state, State::Waiting { until: None }) {
-            State::Waiting { .. } => self.connect(now),
+            State::Waiting { .. } => self.connect(now, app),
             State::Connecting(mut handshake) => {
                 self.close(&mut handshake.stream);
-                self.give_way(now);
+                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
             }
             State::LoggingIn(mut login) => {
                 self.close(&mut login.handshake.stream);
-                self.give_way(now);
+                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
             }
             other => self.state = other,
         }

@@ -1,5 +1,6 @@
 //! What an application is told, and what it decides.
 
+use std::io;
 use std::net::SocketAddr;
 
 use tcpshm_protocol::login::{Carrier, CarrierWish, Outcome, Refusal, UserData};
@@ -71,6 +72,12 @@ pub trait Handler {
     /// A login ended in a refusal. A client goes on trying, a server goes on serving others.
     fn refused(&mut self, refused: &LoginRefused) {
         let _ = refused;
+    }
+
+    /// A client could not connect to an address, or its connection ended before the login did. It goes on
+    /// trying; this may come often while a server is away.
+    fn unreachable(&mut self, address: SocketAddr, error: &io::Error) {
+        let _ = (address, error);
     }
 
     /// A link with another server than the one now met still holds messages. They stay, and go out

@@ -1,5 +1,6 @@
 //! A link as the application sees it.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use tcpshm_protocol::{
@@ -17,63 +18,79 @@ use crate::connection::Connection;
 /// link that the host asked for is dropped: replies to one event leave together.
 pub struct Link<'l> {
     session: &'l mut Session<Mapped>,
-    /// Where to write when the host is done; a handler's link is written by the driver.
-    outlet: Option<(&'l mut Connection, Instant)>,
+    /// A handler's link has none: the driver looks after it when the handler returns.
+    outlet: Option<Outlet<'l>>,
+    /// Whether anything was done that may leave bytes to write or a deadline to keep.
+    used: bool,
+}
+
+/// What happens when a host is done with a link it asked for.
+pub(crate) struct Outlet<'l> {
+    pub(crate) connection: &'l mut Connection,
+    pub(crate) now: Instant,
+    pub(crate) again: Again<'l>,
+}
+
+/// How to have the connection looked at in the driver's next turn.
+pub(crate) enum Again<'l> {
+    Flag(&'l mut bool),
+    Queue { queue: &'l mut VecDeque<usize>, queued: &'l mut bool, index: usize },
 }
 
 impl<'l> Link<'l> {
     pub(crate) fn new(session: &'l mut Session<Mapped>) -> Self {
-        Self { session, outlet: None }
+        Self { session, outlet: None, used: false }
     }
 
-    pub(crate) fn for_host(
-        session: &'l mut Session<Mapped>,
-        connection: Option<&'l mut Connection>,
-        now: Instant,
-    ) -> Self {
-        Self { session, outlet: connection.map(|connection| (connection, now)) }
+    pub(crate) fn for_host(session: &'l mut Session<Mapped>, outlet: Option<Outlet<'l>>) -> Self {
+        Self { session, outlet, used: false }
+    }
+
+    fn using(&mut self) -> &mut Session<Mapped> {
+        self.used = true;
+        self.session
     }
 
     /// Room for one message of `len` bytes in the link file; see [`Slot`].
     pub fn claim(&mut self, kind: Kind, len: usize) -> Result<Slot<'_, Mapped>, SendError> {
-        self.session.claim(kind, len)
+        self.using().claim(kind, len)
     }
 
     /// Commits one message. From here on it is kept until the peer has consumed it.
     pub fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
-        self.session.send(kind, payload)
+        self.using().send(kind, payload)
     }
 
     /// Starts a batch: messages that become visible whole or not at all.
     pub fn batch(&mut self) -> Batch<'_, Mapped> {
-        self.session.batch()
+        self.using().batch()
     }
 
     /// Consumes the oldest unconsumed message. Any other is handed back.
     pub fn consume<'r>(&mut self, received: Received<'r>) -> Result<Delivered, Refused<'r>> {
-        self.session.consume(received)
+        self.using().consume(received)
     }
 
     /// Consumes every message up to and including the one that ends at `upto`, in one store; not while
     /// messages are held.
     pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
-        self.session.consume_through(upto)
+        self.using().consume_through(upto)
     }
 
     /// Keeps a message for later; it stays unconsumed.
     pub fn hold<'r>(&mut self, received: Received<'r>) -> Result<Held, Refused<'r>> {
-        self.session.hold(received)
+        self.using().hold(received)
     }
 
     /// Turns a held message back into one that can be consumed.
     pub fn redeem(&mut self, held: Held) -> Result<Received<'static>, (Held, RefusedReason)> {
-        self.session.redeem(held)
+        self.using().redeem(held)
     }
 
     /// Ends the connection, not the session. Returns what the peer is not known to have consumed; it
     /// is kept, and goes out on the next connection.
     pub fn close(&mut self) -> Undelivered {
-        self.session.close(CloseReason::Application)
+        self.using().close(CloseReason::Application)
     }
 
     /// The other side's name.
@@ -119,8 +136,17 @@ impl<'l> Link<'l> {
 
 impl Drop for Link<'_> {
     fn drop(&mut self) {
-        if let Some((connection, now)) = &mut self.outlet {
-            connection.flush_later_if_broken(*now, self.session);
+        let Some(Outlet { connection, now, again }) = self.outlet.take().filter(|_| self.used) else {
+            return;
+        };
+        connection.flush_later_if_broken(now, self.session);
+        match again {
+            Again::Flag(again) => *again = true,
+            Again::Queue { queue, queued, index } => {
+                if !std::mem::replace(queued, true) {
+                    queue.push_back(index);
+                }
+            }
         }
     }
 }

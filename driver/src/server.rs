@@ -25,7 +25,7 @@ use crate::driver::Driver;
 use crate::error::SetupError;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
-use crate::link::Link;
+use crate::link::{Again, Link, Outlet};
 use crate::random;
 use crate::socket;
 use crate::timers::Timers;
@@ -115,15 +115,15 @@ impl Server {
     /// The link with `client`, if it is connected, or lost its connection and is still open.
     pub fn link(&mut self, now: Instant, client: &Name) -> Option<Link<'_>> {
         if let Some(index) = self.live.get(client).copied() {
-            // What the host does with it may leave something to be looked at.
-            self.enqueue(index);
             let Some(Place::Live(live)) = self.places.get_mut(index) else {
                 return None;
             };
-            return Some(Link::for_host(&mut live.session, Some(&mut live.connection), now));
+            let Live { connection, session, queued } = &mut **live;
+            let again = Again::Queue { queue: &mut self.queue, queued, index };
+            return Some(Link::for_host(session, Some(Outlet { connection, now, again })));
         }
         let session = self.detached.iter_mut().find(|session| session.peer() == client)?;
-        Some(Link::for_host(session, None, now))
+        Some(Link::for_host(session, None))
     }
 
     /// The link with `client`, opened from its file if need be; `None` if there never was one.

@@ -282,7 +282,7 @@ impl<'o> EchoClient<'o> {
         match self.messages.read(received.payload()) {
             Ok(number) => match self.ledger.answer(number, place) {
                 Answer::Due | Answer::Again => {}
-                fault => self.show_fault(format!("the answer to {number}: {fault:?}")),
+                fault => self.show_fault(format!("the answer to {number} {fault}")),
             },
             Err(damaged) => {
                 self.ledger.damaged(place);

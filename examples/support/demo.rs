@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to start a server.
 const RETRY: Duration = Duration::from_millis(20);
 /// A stretch between two kills lasts at least this long, so that there is a middle to strike in.
-const STRETCH_MILLISECONDS: u64 = 200;
+const STRETCH_MILLISECONDS: u64 = 100;
 /// Messages a second below which a run has to be slowed down for that.
 const FULL_SPEED: u64 = 100_000;
 
@@ -235,20 +235,21 @@ impl<'p> Demo<'p> {
             return Ok(());
         }
         let side = if kills.is_multiple_of(2) { Side::Client } else { Side::Server };
-        let (at, when) = (self.received, Instant::now());
+        let when = Instant::now();
+        match side {
+            Side::Client => self.client.kill()?,
+            Side::Server => self.server.kill()?,
+        };
+        self.look();
+        let at = self.received;
+        self.screen.line(format_args!("killed the {side} after {} answers", grouped(at)));
         match side {
             Side::Client => {
-                self.client.kill()?;
-                self.look();
-                self.screen.line(format_args!("killed the client after {} answers", grouped(self.received)));
                 self.client = Process::start(side, &self.plan.client_arguments(self.address), &self.sender)?;
             }
             Side::Server => {
-                self.server.kill()?;
-                self.screen.line(format_args!("killed the server after {} answers", grouped(self.received)));
-                let restarted =
-                    start_server(self.plan, self.address, &self.sender, &self.lines, self.screen)?;
-                self.server = restarted.0;
+                let (plan, address) = (self.plan, self.address);
+                (self.server, _) = start_server(plan, address, &self.sender, &self.lines, self.screen)?;
                 // Answers that were under way when it died are no sign of life.
                 self.look();
             }
@@ -344,8 +345,8 @@ mod tests {
     #[test]
     fn only_a_short_run_is_slowed_down() {
         assert_eq!(plan(1_000_000, 2).rate(), None);
-        assert_eq!(plan(20_000, 4).rate(), Some(20_000));
-        assert_eq!(plan(3, 2).rate(), Some(5));
+        assert_eq!(plan(20_000, 4).rate(), Some(40_000));
+        assert_eq!(plan(3, 2).rate(), Some(10));
         assert_eq!(plan(3, 0).rate(), None);
     }
 }

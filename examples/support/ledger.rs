@@ -201,6 +201,19 @@ pub enum Answer {
     NeverSent,
 }
 
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Due => f.write_str("was due"),
+            Answer::Again => f.write_str("comes again after a restart"),
+            Answer::Early { passed } => write!(f, "comes before that to {passed} earlier messages"),
+            Answer::Late => f.write_str("comes after that to a later message"),
+            Answer::Duplicate => f.write_str("had come before"),
+            Answer::NeverSent => f.write_str("is one to nothing that was sent"),
+        }
+    }
+}
+
 /// How it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {

@@ -133,7 +133,8 @@ pub struct Undelivered {
 
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} undelivered messages (positions {} to {})", self.messages, self.from, self.upto)
+        let plural = if self.messages == 1 { "" } else { "s" };
+        write!(f, "{} undelivered message{plural} (positions {} to {})", self.messages, self.from, self.upto)
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Instant;
 
 use tcpshm_protocol::login::{
-    CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Proposal, Refusal, RefusalCode, Streams, Welcome,
-    limits_agreed,
+    CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Proposal, Ready, Refusal, RefusalCode, Streams,
+    Welcome, limits_agreed,
 };
 use tcpshm_protocol::{Header, Name, Role, Session};
 use tcpshm_shm::FileError;
@@ -22,6 +22,15 @@ pub(super) struct Login {
     pub(super) machine: ClientLogin,
     /// Who the server is and what it takes, once it has said so.
     pub(super) welcome: Option<Welcome>,
+}
+
+/// Where a conversation has come to.
+enum Turn {
+    Waiting,
+    Ready(Ready),
+    Refused(Refusal),
+    /// It ended for a reason that the application was told.
+    Over,
 }
 
 impl Login {
@@ -52,39 +61,51 @@ impl Client {
     }
 
     pub(super) fn visit_login(&mut self, now: Instant, mut login: Box<Login>, app: &mut impl Handler) {
-        let mut alive = login.flush().and_then(|()| login.handshake.fill()).is_ok();
-        while alive {
+        let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        match self.converse(&mut login, app) {
+            Ok(Turn::Waiting) if !login.handshake.has_ended() => self.state = State::LoggingIn(login),
+            Ok(Turn::Ready(ready)) => self.hear_ready(now, *login, &ready, app),
+            Ok(Turn::Refused(refusal)) => self.hear_refusal(now, *login, refusal, app),
+            Ok(Turn::Over) => {
+                self.close(&mut login.handshake.stream);
+                self.next_address(now);
+            }
+            waiting_or_failed => {
+                self.close(&mut login.handshake.stream);
+                self.give_way(now, waiting_or_failed.err().unwrap_or_else(cut), app);
+            }
+        }
+    }
+
+    /// Reads and answers until it is the server's turn, or the login is over.
+    fn converse(&mut self, login: &mut Login, app: &mut impl Handler) -> io::Result<Turn> {
+        login.flush()?;
+        login.handshake.fill()?;
+        loop {
             let machine = &mut login.machine;
             match login.handshake.with_input(|input| machine.handle_input(input)) {
                 Ok(Some(ClientStep::Welcome(welcome))) => match self.hear_welcome(&welcome, app) {
                     Ok(confirm) => {
                         login.welcome = Some(welcome);
-                        alive = login.machine.confirm(&confirm).is_ok() && login.flush().is_ok();
+                        login.machine.confirm(&confirm).map_err(io::Error::other)?;
+                        login.flush()?;
                     }
                     Err(refusal) => {
                         login.machine.refuse(&refusal);
                         // The server is told if the socket takes it; our own application is told here.
                         let _ = login.flush();
-                        app.refused(&refused(&login, Some(welcome.server), true, refusal));
-                        alive = false;
+                        app.refused(&refused(login, Some(welcome.server), true, refusal));
+                        return Ok(Turn::Over);
                     }
                 },
-                Ok(Some(ClientStep::Ready(ready))) => return self.hear_ready(now, *login, &ready, app),
-                Ok(Some(ClientStep::Refused(refusal))) => {
-                    return self.hear_refusal(now, *login, refusal, app);
-                }
-                Ok(None) => break,
+                Ok(Some(ClientStep::Ready(ready))) => return Ok(Turn::Ready(ready)),
+                Ok(Some(ClientStep::Refused(refusal))) => return Ok(Turn::Refused(refusal)),
+                Ok(None) => return Ok(Turn::Waiting),
                 Err(fault) => {
-                    app.refused(&refused(&login, None, true, fault.refusal()));
-                    alive = false;
+                    app.refused(&refused(login, None, true, fault.refusal()));
+                    return Ok(Turn::Over);
                 }
             }
-        }
-        if alive && !login.handshake.has_ended() {
-            self.state = State::LoggingIn(login);
-        } else {
-            self.close(&mut login.handshake.stream);
-            self.give_way(now);
         }
     }
 
@@ -129,9 +150,16 @@ impl Client {
         }
         self.met = Some(server.clone());
         for peer in self.directory.links()? {
-            let survey = if peer == *server { None } else { self.directory.look(&peer)? };
-            if let Some(left) = survey.map(|survey| survey.undelivered()).filter(|left| left.messages > 0) {
-                app.left_behind(&peer, &left);
+            if peer == *server {
+                continue;
+            }
+            match self.directory.look(&peer) {
+                Ok(survey) => {
+                    let left = survey.map(|survey| survey.undelivered()).filter(|left| left.messages > 0);
+                    left.inspect(|left| app.left_behind(&peer, left));
+                }
+                // Another link's fault is no reason not to serve this one.
+                Err(error) => app.failed(&peer, &error),
             }
         }
         Ok(())

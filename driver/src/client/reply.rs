@@ -114,7 +114,7 @@ impl Client {
             }
             (_, server) => {
                 app.refused(&refused(&login, server, false, refusal));
-                self.give_way(now);
+                self.next_address(now);
             }
         }
     }
@@ -157,6 +157,6 @@ impl Client {
 
     fn fail(&mut self, now: Instant, mut login: Login) {
         self.close(&mut login.handshake.stream);
-        self.give_way(now);
+        self.next_address(now);
     }
 }
