@@ -78,7 +78,8 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(places);
             for _ in 0..500 {
                 let lap = random.u64(0..1 << 40);
-                let all: BTreeSet<u64> = (0..random.u64(0..places)).map(|_| lap + random.u64(0..places)).collect();
+                let all: BTreeSet<u64> =
+                    (0..random.u64(0..places)).map(|_| lap + random.u64(0..places)).collect();
                 let mut boundaries = Boundaries::new(places * 8);
                 all.iter().for_each(|place| boundaries.insert(at(*place)));
                 assert_eq!(boundaries.count(), all.len() as u64);

@@ -75,7 +75,9 @@ pub enum GeometryError {
         capacity: u64,
     },
     /// The largest message does not fit an empty ring.
-    #[error("messages of {largest} bytes need a ring larger than {capacity} bytes (header and next header included)")]
+    #[error(
+        "messages of {largest} bytes need a ring larger than {capacity} bytes (header and next header included)"
+    )]
     Largest {
         /// Bytes of payload asked for.
         largest: u32,

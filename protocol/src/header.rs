@@ -108,7 +108,8 @@ impl Header {
             2 => Role::Server,
             found => return Err(HeaderError::Role { found }),
         };
-        let session = u128::from_le_bytes(*image[layout::SESSION..].first_chunk().expect("within the header"));
+        let session =
+            u128::from_le_bytes(*image[layout::SESSION..].first_chunk().expect("within the header"));
         Ok(Header {
             role,
             session: SessionId::new(session).ok_or(HeaderError::NoSession)?,
@@ -156,7 +157,9 @@ fn name_at(image: &[u8; layout::HEADER_END], at: usize) -> Result<Name, HeaderEr
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// There is not even a header page.
-    #[error("{size} bytes are too few for a link file, which has at least {least}; it was cut off or is no link file")]
+    #[error(
+        "{size} bytes are too few for a link file, which has at least {least}; it was cut off or is no link file"
+    )]
     TooShort {
         /// Bytes there are.
         size: usize,
@@ -173,7 +176,9 @@ pub enum HeaderError {
         found: u64,
     },
     /// Another version wrote it.
-    #[error("link file format {found}, this program reads format {known}: use the version that wrote it to drain it")]
+    #[error(
+        "link file format {found}, this program reads format {known}: use the version that wrote it to drain it"
+    )]
     Version {
         /// The version found.
         found: u32,
@@ -310,9 +315,15 @@ mod tests {
     fn golden_bytes() {
         let memory = formatted();
         assert_eq!(&memory.image()[..8], b"tcpshm\0\x01");
-        assert_eq!(&memory.image()[8..32], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 2, 0, 0, 0]);
+        assert_eq!(
+            &memory.image()[8..32],
+            &[1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 2, 0, 0, 0]
+        );
         assert_eq!(&memory.image()[32..48], &[0xef, 0xbe, 0, 0, 0, 0, 0, 0, 0xed, 0xfe, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(&memory.image()[48..72], &[128, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 64, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            &memory.image()[48..72],
+            &[128, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 64, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]
+        );
         assert_eq!(&memory.image()[72..79], b"\x06server");
         assert_eq!(&memory.image()[144..153], b"\x08client-1");
     }

@@ -26,6 +26,8 @@ mod batch;
 mod boundaries;
 mod control;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod geometry;
 mod header;
 mod id;

@@ -30,12 +30,7 @@ impl Timing {
 
     /// The timing with default delays.
     pub fn new(silence: Silence, peer_silence: Silence) -> Self {
-        Self {
-            silence,
-            peer_silence,
-            ack_delay: Self::DEFAULT_ACK_DELAY,
-            stall: Self::DEFAULT_STALL,
-        }
+        Self { silence, peer_silence, ack_delay: Self::DEFAULT_ACK_DELAY, stall: Self::DEFAULT_STALL }
     }
 }
 

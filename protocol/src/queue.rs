@@ -320,7 +320,9 @@ impl<S: Storage> Queue<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The peer has not consumed enough: back-pressure. The session says when there is room again.
-    #[error("the ring is full: the message needs {needed} bytes, {free} are free, {unconsumed} are not consumed by the peer")]
+    #[error(
+        "the ring is full: the message needs {needed} bytes, {free} are free, {unconsumed} are not consumed by the peer"
+    )]
     Full {
         /// Bytes that the frame takes.
         needed: u64,

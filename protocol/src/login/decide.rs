@@ -26,12 +26,6 @@ pub struct Record {
     pub lands_on_frame: bool,
 }
 
-impl Record {
-    fn agrees_with(&self, client: &Standing) -> bool {
-        self.standing.agrees_with(client) && self.delivered <= client.sent
-    }
-}
-
 /// What becomes of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -84,6 +78,14 @@ pub enum Disagreement {
         client: Standing,
         /// How far the server has come.
         server: Standing,
+    },
+    /// The server was given more of the client's stream than this client can have sent.
+    #[error("the server was given messages up to {delivered}, and the client sent up to {sent}")]
+    Delivered {
+        /// Up to where the server was given the client's stream.
+        delivered: Position,
+        /// Up to where the client can have sent.
+        sent: Position,
     },
     /// The client consumed a part of a frame.
     #[error("the client consumed up to {consumed}, where no frame of the server's ends")]
@@ -142,7 +144,8 @@ pub fn decide(
 /// Ready the client never saw, or this is an older copy of a client that did.
 fn decide_lost_ready(record: &Record, live: bool) -> Verdict {
     let unproven = record.previous.is_none();
-    if unproven && record.agrees_with(&Standing::START) && record.lands_on_frame {
+    let nothing_came = record.standing.agrees_with(&Standing::START) && record.delivered == Position::ZERO;
+    if unproven && nothing_came && record.lands_on_frame {
         Verdict::Resume { session: record.session, takeover: live }
     } else {
         Verdict::ProposalDead
@@ -162,8 +165,10 @@ fn disagreement(held: &Holding, disputed: bool, record: &Record) -> Option<Disag
         Some(Disagreement::Disputed)
     } else if attachment != record.current && attachment != record.previous {
         Some(Disagreement::Attachment)
-    } else if !record.agrees_with(&held.standing) {
+    } else if !record.standing.agrees_with(&held.standing) {
         Some(Disagreement::Positions { client: held.standing, server: record.standing })
+    } else if record.delivered > held.standing.sent {
+        Some(Disagreement::Delivered { delivered: record.delivered, sent: held.standing.sent })
     } else if !record.lands_on_frame {
         Some(Disagreement::Frame { consumed: held.standing.consumed })
     } else {

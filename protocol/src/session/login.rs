@@ -38,6 +38,14 @@ pub enum LoginFault {
         /// How far the peer says it has come.
         yours: Standing,
     },
+    /// This side was given messages that the peer cannot have sent.
+    #[error("messages up to position {delivered} were delivered, and the peer says it sent up to {sent}")]
+    Delivered {
+        /// Up to where the peer's stream was delivered.
+        delivered: Position,
+        /// Up to where the peer can have sent.
+        sent: Position,
+    },
     /// The peer says it consumed up to the middle of a message.
     #[error("the peer says it consumed up to position {consumed}, which is not the end of a message")]
     InsideFrame {
@@ -109,9 +117,13 @@ impl<S: Storage> Session<S> {
 
     fn check_standing(&self, yours: &Standing) -> Result<(), LoginFault> {
         let mine = self.standing();
-        // What was delivered is skipped when it is sent again, so it must be something that was sent.
-        if !mine.agrees_with(yours) || self.lending.delivered > yours.sent {
+        if !mine.agrees_with(yours) {
             return Err(LoginFault::Positions { mine, yours: *yours });
+        }
+        // What was delivered is skipped when it is sent again, so it must be something that was sent.
+        let (delivered, sent) = (self.lending.delivered, yours.sent);
+        if delivered > sent {
+            return Err(LoginFault::Delivered { delivered, sent });
         }
         if !self.queue.lands_on_frame(yours.consumed) {
             return Err(LoginFault::InsideFrame { consumed: yours.consumed });

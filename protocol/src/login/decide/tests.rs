@@ -212,7 +212,7 @@ fn whatever_disagrees_is_diverged_and_busy_while_the_link_is_live() {
         (Record { standing: behind, ..record() }, Disagreement::Positions { client, server: behind }),
         (
             Record { delivered: at(72), ..record() },
-            Disagreement::Positions { client, server: record().standing },
+            Disagreement::Delivered { delivered: at(72), sent: at(64) },
         ),
         (Record { lands_on_frame: false, ..record() }, Disagreement::Frame { consumed: at(32) }),
     ];
