@@ -99,7 +99,7 @@ pub struct ServerConfig {
     /// Of these, how many may come from one IP address.
     pub max_pending_per_address: usize,
     /// Sessions without a connection that are kept open. The oldest without held messages are closed;
-    /// what they hold stays in their link files.
+    /// what they hold stays in their link files. At least 1.
     pub max_detached: usize,
     /// Connections accepted before the others have their turn.
     pub accept_budget: usize,

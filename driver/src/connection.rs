@@ -33,7 +33,12 @@ pub(crate) struct Connection {
     rest: BytesMut,
     /// Whether reading was not yet found to block. Readiness is edge-triggered, so it is remembered.
     readable: bool,
+    /// Whether to read on after a short read, until reading blocks: the event that told of the end may be
+    /// the one that told of the last bytes, and no other will come.
+    read_on: bool,
     writable: bool,
+    /// The peer has ended its side, and everything before that was read.
+    cut: bool,
     /// A write failed while no one could be told.
     broken: Option<io::Error>,
     /// Set while the application has control. Found set afterwards, its handler has panicked: what was
@@ -58,7 +63,10 @@ impl Connection {
             preamble: preamble.into(),
             rest: rest.into(),
             readable: true,
+            // Events of the login are gone.
+            read_on: true,
             writable: true,
+            cut: false,
             broken: None,
             delivering: false,
         }
@@ -68,6 +76,7 @@ impl Connection {
         // End of stream and errors are found by reading and writing.
         let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
         self.readable |= event.is_readable() || ended;
+        self.read_on |= ended;
         self.writable |= event.is_writable() || ended;
     }
 
@@ -108,6 +117,9 @@ impl Connection {
         let mut spent = 0;
         while self.readable && spent < budget && !session.is_closing() {
             spent += self.read_once(now, session, scratch, app)?;
+            if self.cut {
+                return Err(Disconnected::Cut);
+            }
             self.flush_all(now, session, app)?;
         }
         // Also tells of room that was made since the last visit.
@@ -151,19 +163,22 @@ impl Connection {
         Ok(count)
     }
 
-    /// One read. Notes whether the socket was drained: a read that is not full says so too, see
-    /// epoll(7), and the end of the stream makes another event.
+    /// One read. Notes whether the socket was drained: a read that is not full says so too, see epoll(7),
+    /// but says nothing of the end of the stream.
     fn fill(&mut self, room: &mut [u8]) -> Result<usize, Disconnected> {
         loop {
             match self.stream.read(room) {
-                Ok(0) => return Err(Disconnected::Cut),
+                Ok(0) => {
+                    (self.cut, self.readable) = (true, false);
+                    return Ok(0);
+                }
                 Ok(count) => {
-                    self.readable = count == room.len();
+                    self.readable = count == room.len() || self.read_on;
                     return Ok(count);
                 }
                 Err(error) if interrupted(&error) => {}
                 Err(error) if would_block(&error) => {
-                    self.readable = false;
+                    (self.readable, self.read_on) = (false, false);
                     return Ok(0);
                 }
                 Err(error) => return Err(error.into()),

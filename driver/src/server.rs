@@ -5,6 +5,7 @@ mod confirm;
 mod logins;
 mod pending;
 mod places;
+mod tokens;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use tcpshm_protocol::{Name, ResetToken, Role, Session};
+use tcpshm_protocol::{Name, Role, Session};
 use tcpshm_shm::{FileError, LinkDirectory, Mapped};
 
 use crate::config::ServerConfig;
@@ -31,6 +32,7 @@ use crate::socket;
 use crate::timers::Timers;
 use logins::Logins;
 use places::{Live, Place, Places};
+use tokens::ResetTokens;
 
 /// How long a refused connection may take to fetch the refusal.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -61,8 +63,7 @@ pub struct Server {
     detached: VecDeque<Session<Mapped>>,
     /// Links whose files an interrupted login left to be put in order.
     unsettled: HashSet<Name>,
-    /// One per link that could be reset, so bounded by the link files there are.
-    reset_tokens: HashMap<Name, ResetToken>,
+    reset_tokens: ResetTokens,
     scratch: Box<[u8]>,
 }
 
@@ -91,7 +92,7 @@ impl Server {
             live: HashMap::new(),
             farewells: 0,
             detached: VecDeque::new(),
-            reset_tokens: HashMap::new(),
+            reset_tokens: ResetTokens::default(),
             scratch: vec![0; SCRATCH].into(),
             config,
         })
@@ -212,7 +213,8 @@ impl Server {
 
     fn keep_detached(&mut self, session: Session<Mapped>) {
         self.detached.push_back(session);
-        while self.detached.len() > self.config.max_detached {
+        // The one that has just come stays at least until the next.
+        while self.detached.len() > self.config.max_detached.max(1) {
             let Some(oldest) = self.detached.iter().position(|session| session.held() == 0) else {
                 return;
             };

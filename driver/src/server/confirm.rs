@@ -77,7 +77,7 @@ impl Server {
         let streams = limits_agreed(&admitted.hello.limits, &self.config.link.limits)
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         let live = self.live.contains_key(client);
-        let token_valid = confirm.token.is_some() && self.reset_tokens.get(client) == confirm.token.as_ref();
+        let token_valid = confirm.token.is_some_and(|token| self.reset_tokens.is_valid(client, token));
         let verdict = decide(confirm, record, &streams, live, token_valid);
         let accepts = matches!(verdict, Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_));
         if accepts && !live && self.live.len() >= self.config.max_links {
@@ -98,7 +98,7 @@ impl Server {
                 return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app));
             }
         };
-        self.reset_tokens.remove(client);
+        self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
     }
@@ -193,9 +193,11 @@ impl Server {
             asked: self.config.link.limits.send,
         };
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
-        // Until the switch is done, a failure leaves something to put in order.
-        self.unsettled.insert(client.clone());
         let created = self.directory.create(&header, random::nonce());
+        // Until the switch is done a failure leaves something to put in order, as one did that left a file.
+        if matches!(created, Ok(_) | Err(FileError::Exists { .. })) {
+            self.unsettled.insert(client.clone());
+        }
         let mut session = created.map_err(|error| storage(error, app))?.session;
         let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
         let ready = session.accept(now, confirm, grant);
@@ -280,7 +282,7 @@ impl Server {
                 return refusal;
             }
             let token = random::reset_token();
-            self.reset_tokens.insert(client.clone(), token);
+            self.reset_tokens.give(client, token);
             refusal.token = Some(token);
         }
         refusal

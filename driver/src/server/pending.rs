@@ -16,7 +16,8 @@ use crate::handshake::Handshake;
 
 /// A connection that has just come.
 pub(super) fn place(handshake: Handshake, arrival: u64) -> Place {
-    Place::Pending(Box::new(Pending { handshake, login: ServerLogin::new(), arrival, admitted: None }))
+    let login = ServerLogin::new();
+    Place::Pending(Box::new(Pending { handshake, login, arrival, said: None, admitted: None }))
 }
 
 impl Pending {
@@ -49,6 +50,7 @@ impl Server {
         while alive {
             match pending.next_step() {
                 Ok(Some(ServerStep::Hello(hello))) => {
+                    pending.said = Some(hello.client.clone());
                     if let Err(refusal) = self.hear_hello(&mut pending, hello, app) {
                         return self.refuse(now, index, pending, refusal, app);
                     }
@@ -136,5 +138,5 @@ impl Server {
 }
 
 fn refused(pending: &Pending, by_us: bool, refusal: Refusal) -> LoginRefused {
-    LoginRefused { peer: pending.name().cloned(), address: pending.handshake.address, by_us, refusal }
+    LoginRefused { peer: pending.said.clone(), address: pending.handshake.address, by_us, refusal }
 }

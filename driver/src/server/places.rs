@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tcpshm_protocol::Session;
+use tcpshm_protocol::{Name, Session};
 use tcpshm_protocol::login::{Hello, ServerLogin, UserData};
 use tcpshm_shm::Mapped;
 
@@ -24,6 +24,8 @@ pub(crate) struct Pending {
     pub(crate) handshake: Handshake,
     pub(crate) login: ServerLogin,
     pub(crate) arrival: u64,
+    /// The name it has said, let in or not.
+    pub(crate) said: Option<Name>,
     pub(crate) admitted: Option<Admitted>,
 }
 

@@ -1,0 +1,95 @@
+//! A second process under a name that is live: it is told so, and the live link notices nothing.
+
+mod support;
+
+use std::time::Duration;
+
+use support::app::{App, Habit};
+use support::stage::Stage;
+use support::{client, files};
+use tcpshm_driver::{ClientConfig, Outcome, RefusalCode};
+use tempfile::TempDir;
+
+fn second_client(stage: &Stage) -> (TempDir, ClientConfig) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = client(directory.path(), stage.client.addresses[0]);
+    (directory, config)
+}
+
+#[test]
+fn a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed() {
+    let mut stage = Stage::new();
+    let (_directory, config) = second_client(&stage);
+    let before = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    stage.world.connect(config, App::default());
+    stage.world.until("refusals", |world| world.clients[1].app.refusals().len() == 5);
+    assert_eq!([stage.ours.path(), stage.theirs.path()].map(files::contents), before);
+
+    let [first, second] = &stage.world.clients[..] else { panic!("two clients") };
+    assert!(second.app.refusals().iter().all(|refused| refused.refusal.code == RefusalCode::Busy));
+    assert!(second.app.disputes().is_empty() && second.app.outcomes().is_empty());
+    assert_eq!(first.app.story(), ["Fresh"]);
+    let server = stage.world.at_server();
+    assert_eq!(server.app.story(), ["Fresh"]);
+    assert!(server.app.disputes().is_empty(), "there is nothing to decide about a live link");
+    assert!(server.app.refusals().iter().all(|refused| refused.by_us), "{:?}", server.app.refusals());
+    stage.exchange("on we go");
+}
+
+#[test]
+fn a_second_client_waits_at_most_the_longest_back_off_between_attempts() {
+    let mut stage = Stage::new();
+    let (_directory, config) = second_client(&stage);
+    stage.world.connect(config, App::default());
+    stage.world.pass(Duration::from_secs(30));
+    let attempts = stage.world.clients[1].app.refusals().len();
+    // Half a second on average, once the back-off has grown.
+    assert!((30..200).contains(&attempts), "{attempts} attempts in 30 s");
+    stage.exchange("on we go");
+}
+
+#[test]
+fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told() {
+    let mut stage = Stage::new();
+    let (_directory, config) = second_client(&stage);
+    stage.world.connect(config, App::default());
+    stage.world.until("a refusal", |world| !world.clients[1].app.refusals().is_empty());
+    stage.world.clients.remove(0);
+    stage.connected();
+    let (server, client) = stage.world.both();
+    assert_eq!(client.app.story(), ["reset", "Reset"]);
+    assert_eq!(server.app.story(), ["Fresh", "Cut", "reset", "Reset"]);
+    assert_eq!(server.driver.directory().kept(None).unwrap().len(), 1);
+    stage.exchange("on we go");
+}
+
+#[test]
+fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns() {
+    let mut stage = Stage::new();
+    let (directory, config) = second_client(&stage);
+    files::copy(stage.ours.path(), directory.path());
+    stage.world.connect(config, App::default());
+    // In no way can it be told from the original, until one of them goes on.
+    stage.world.until("the clone", |world| world.clients[1].driver.is_connected());
+    stage.world.pass(Duration::from_secs(30));
+    let [first, second] = &stage.world.clients[..] else { panic!("two clients") };
+    assert_eq!(second.app.story(), ["Resumed"]);
+    assert_eq!(first.app.story(), ["Fresh", "ByPeer(Replaced)"]);
+    assert!(first.app.refusals().iter().all(|refused| refused.refusal.code == RefusalCode::Busy));
+    assert_eq!(stage.world.at_server().app.story(), ["Fresh", "Replaced", "Resumed"]);
+    stage.world.clients.swap(0, 1);
+    stage.exchange("on we go");
+}
+
+#[test]
+fn two_clients_of_one_name_with_different_servers_do_not_meet() {
+    let mut stage = Stage::new();
+    let mut other = Stage::with(|server, client| {
+        server.link.name = "another".parse().unwrap();
+        client.link.name = "client".parse().unwrap();
+    });
+    other.exchange("there");
+    stage.exchange("here");
+    assert_eq!(stage.world.at_server().app.outcomes(), [Outcome::Fresh]);
+    assert_eq!(stage.world.at_server().app.habit, Habit::Echo);
+}

@@ -1,0 +1,73 @@
+//! A link belongs to both names: a server under another name is another link, and nothing of the old one
+//! is forgotten.
+
+mod support;
+
+use support::app::{App, Habit};
+use support::files;
+use support::stage::Stage;
+
+#[test]
+fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_told() {
+    let mut stage = Stage::new();
+    let old = stage.session_at_client();
+    stage.stop_server();
+    for text in ["one", "two", "three"] {
+        stage.world.send(0, text.as_bytes());
+    }
+    let old_name = std::mem::replace(&mut stage.server.link.name, "server-tomorrow".parse().unwrap());
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    let app = &stage.world.clients[0].app;
+    assert_eq!(app.story(), ["Fresh", "Cut", "Fresh"]);
+    assert_eq!(app.left_behind(), [("server", 3)]);
+    assert!(app.disputes().is_empty());
+    assert_ne!(stage.session_at_client(), old);
+    stage.exchange("to the new one");
+    assert_eq!(files::names(stage.ours.path()), ["c~client~server-tomorrow.link", "c~client~server.link"],);
+
+    stage.stop_server();
+    stage.server.link.name = old_name;
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    assert_eq!(stage.session_at_client(), old);
+    stage.world.until("the old messages", |world| world.clients[0].app.texts().ends_with(&["three"]));
+    let app = &stage.world.clients[0].app;
+    assert_eq!(app.story(), ["Fresh", "Cut", "Fresh", "Cut", "Resumed"]);
+    assert_eq!(app.texts()[2..], ["one", "two", "three"]);
+    assert_eq!(app.left_behind(), [("server", 3)], "the other link holds nothing");
+    stage.exchange("on we go");
+}
+
+#[test]
+fn what_is_left_behind_is_told_once_for_each_server_that_is_met() {
+    let mut stage = Stage::new();
+    stage.stop_server();
+    stage.world.send(0, b"stranded");
+    stage.server.link.name = "server-tomorrow".parse().unwrap();
+    for _ in 0..3 {
+        stage.start_server(App::with(Habit::Echo));
+        stage.connected();
+        stage.stop_server();
+    }
+    assert_eq!(stage.world.clients[0].app.left_behind(), [("server", 1)]);
+}
+
+#[test]
+fn a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_link() {
+    let mut stage = Stage::new();
+    stage.stop_server();
+    stage.world.send(0, b"kept");
+    let file = files::client_file(stage.ours.path());
+    let mut other = stage.server.clone();
+    other.link.name = "staging".parse().unwrap();
+    let denies = App { admission: tcpshm_driver::Admission::Deny("not here".into()), ..App::default() };
+    let before = files::content(&file);
+    stage.world.serve(other, denies);
+    stage.world.until("refusals", |world| world.clients[0].app.refusals().len() > 3);
+    assert_eq!(files::content(&file), before);
+    stage.stop_server();
+    stage.start_server(App::with(Habit::Echo));
+    stage.world.until("the reply", |world| world.clients[0].app.texts().ends_with(&["kept"]));
+    assert_eq!(stage.world.clients[0].app.story(), ["Fresh", "Cut", "Resumed"]);
+}

@@ -1,0 +1,179 @@
+//! A strict policy on either side keeps everything as it is until somebody has decided, and so does a
+//! full shelf of files kept aside.
+
+mod support;
+
+use std::time::Duration;
+
+use support::app::{App, Habit};
+use support::files;
+use support::stage::Stage;
+use tcpshm_driver::{LoginRefused, Policy, RefusalCode};
+
+/// A pair that is going to quarrel as soon as both run. What either holds for the other: the client's
+/// messages, then the server's.
+struct Quarrelling {
+    stage: Stage,
+    code: RefusalCode,
+    ours: Option<u64>,
+    theirs: Option<u64>,
+}
+
+fn client_lost() -> Quarrelling {
+    let mut stage = Stage::new();
+    stage.stop_client();
+    stage.world.answer(b"for nobody");
+    stage.world.server = None;
+    files::delete(stage.ours.path());
+    Quarrelling { stage, code: RefusalCode::PeerLostClient, ours: None, theirs: Some(1) }
+}
+
+fn server_lost() -> Quarrelling {
+    let mut stage = Stage::new();
+    stage.stop_server();
+    stage.world.send(0, b"one");
+    stage.world.send(0, b"two");
+    stage.world.clients.clear();
+    files::delete(stage.theirs.path());
+    Quarrelling { stage, code: RefusalCode::PeerLostServer, ours: Some(2), theirs: None }
+}
+
+fn diverged() -> Quarrelling {
+    let mut stage = Stage::new();
+    stage.stop_client();
+    let backup = files::back_up(stage.ours.path());
+    stage.start_client(App::default());
+    stage.connected();
+    stage.exchange("after the backup");
+    stage.stop_client();
+    stage.world.answer(b"for nobody");
+    stage.world.server = None;
+    files::restore(stage.ours.path(), &backup);
+    Quarrelling { stage, code: RefusalCode::Diverged, ours: Some(0), theirs: Some(1) }
+}
+
+const QUARRELS: [fn() -> Quarrelling; 3] = [client_lost, server_lost, diverged];
+
+fn echo(app: App) -> App {
+    App { habit: Habit::Echo, ..app }
+}
+
+/// Starts both, lets them try for a while, and checks that they are told and no file changes.
+#[track_caller]
+fn nothing_changes(quarrelling: &mut Quarrelling, server: App, client: App) {
+    let Quarrelling { stage, code, ours, theirs } = quarrelling;
+    stage.start_server(server);
+    stage.start_client(client);
+    stage.world.until("a refusal", |world| !world.clients[0].app.refusals().is_empty());
+    let before = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    stage.world.pass(Duration::from_secs(20));
+    assert_eq!([stage.ours.path(), stage.theirs.path()].map(files::contents), before, "{code:?}");
+
+    let count = |refused: &LoginRefused| refused.refusal.undelivered.map(|undelivered| undelivered.messages);
+    let (server, client) = stage.world.both();
+    let refusals = client.app.refusals();
+    assert!(refusals.len() > 5, "it goes on trying");
+    for refused in refusals {
+        assert_eq!((refused.refusal.code, refused.by_us, count(refused)), (*code, false, *theirs));
+    }
+    for refused in server.app.refusals() {
+        assert_eq!((refused.refusal.code, refused.by_us, count(refused)), (*code, true, *theirs));
+    }
+    let told = |app: &App, own: Option<u64>, other: Option<u64>| {
+        app.disputes().iter().all(|dispute| app.was_asked(dispute.quarrel, own, other))
+    };
+    assert!(told(&client.app, *ours, *theirs) && told(&server.app, *theirs, *ours), "{code:?}");
+    assert!(!client.app.disputes().is_empty() && !server.app.disputes().is_empty());
+    assert!(client.app.resets().is_empty() && server.app.resets().is_empty());
+}
+
+#[test]
+fn a_strict_server_refuses_with_counts_and_changes_no_file() {
+    for quarrel in QUARRELS {
+        nothing_changes(&mut quarrel(), App::strict(), App::default());
+    }
+}
+
+#[test]
+fn a_strict_client_refuses_with_counts_and_changes_no_file() {
+    for quarrel in QUARRELS {
+        nothing_changes(&mut quarrel(), App::default(), App::strict());
+    }
+}
+
+#[test]
+fn a_person_who_decides_on_both_sides_ends_the_matter_without_a_restart() {
+    for quarrel in QUARRELS {
+        let mut quarrelling = quarrel();
+        nothing_changes(&mut quarrelling, echo(App::strict()), App::strict());
+        let mut stage = quarrelling.stage;
+        let (server, client) = stage.world.both();
+        (server.app.policy, client.app.policy) = (Policy::Reset, Policy::Reset);
+        stage.connected();
+        assert_eq!(stage.world.clients[0].app.resets().len(), 1);
+        stage.exchange("on we go");
+    }
+}
+
+#[test]
+fn a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released() {
+    let mut stage = Stage::with(|server, _| server.link.max_kept = 1);
+    for _ in 0..2 {
+        stage.stop_client();
+        files::delete(stage.ours.path());
+        stage.start_client(App::default());
+        stage.world.until("an end", |world| {
+            world.clients[0].driver.is_connected() || !world.clients[0].app.refusals().is_empty()
+        });
+    }
+    let before = files::contents(stage.theirs.path());
+    stage.world.pass(Duration::from_secs(20));
+    let (server, client) = stage.world.both();
+    assert_eq!(files::contents(stage.theirs.path()), before);
+    assert_eq!(client.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
+    assert_eq!(server.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
+
+    let kept = server.driver.directory().kept(None).unwrap();
+    server.driver.directory().release(&kept[0]).unwrap();
+    stage.connected();
+    stage.exchange("on we go");
+}
+
+#[test]
+fn a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released() {
+    let mut stage = Stage::with(|_, client| client.link.max_kept = 1);
+    for _ in 0..2 {
+        stage.stop_server();
+        files::delete(stage.theirs.path());
+        stage.start_server(App::with(Habit::Echo));
+        stage.world.until("an end", |world| {
+            let client = &world.clients[0];
+            client.driver.is_connected() || !client.app.refusals().is_empty()
+        });
+    }
+    stage.world.pass(Duration::from_secs(20));
+    let client = &mut stage.world.clients[0];
+    assert_eq!(client.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
+    assert!(!client.driver.is_connected());
+
+    let kept = client.driver.directory().kept(None).unwrap();
+    assert_eq!(kept.len(), 1);
+    client.driver.directory().release(&kept[0]).unwrap();
+    stage.connected();
+    stage.exchange("on we go");
+}
+
+#[test]
+fn a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_before() {
+    let mut stage = Stage::with(|server, _| server.link.max_kept = 1);
+    stage.stop_client();
+    files::delete(stage.ours.path());
+    stage.start_client(App::default());
+    stage.connected();
+    assert_eq!(stage.world.at_server().driver.directory().kept(None).unwrap().len(), 1);
+    stage.stop_server();
+    std::fs::remove_file(files::server_file(stage.theirs.path())).unwrap();
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    stage.exchange("on we go");
+}

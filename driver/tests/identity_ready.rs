@@ -1,0 +1,120 @@
+//! A login that is cut where only one side knows its outcome: the next one goes on as if it had been
+//! the first, and nobody hears of a loss.
+
+mod support;
+
+use support::app::{App, Habit};
+use support::stage::Stage;
+use support::{World, client, files, server};
+use tempfile::TempDir;
+
+/// A server behind a cable, and a client that is about to come for the first time; with their directories.
+fn cabled(down: usize, up: usize) -> (World<App, App>, [TempDir; 2]) {
+    let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut world = World::new();
+    let address = world.serve(server(directories[1].path()), App::with(Habit::Echo));
+    let near = world.lay_cable(address);
+    (world.cables[0].down, world.cables[0].up) = (down, up);
+    world.connect(client(directories[0].path(), near), App::default());
+    (world, directories)
+}
+
+/// How many bytes a first login takes in each direction.
+fn whole_login() -> (usize, usize) {
+    let (mut world, _directories) = cabled(usize::MAX, usize::MAX);
+    world.until("a link", |world| world.clients[0].driver.is_connected());
+    world.calm();
+    let wire = world.cables[0].last();
+    (wire.to_client.carried, wire.to_server.carried)
+}
+
+/// The last wire has stopped because it may carry no more.
+fn is_stuck(world: &World<App, App>) -> bool {
+    let wire = world.cables[0].wires.last();
+    wire.is_some_and(|wire| wire.to_client.allowed == 0 || wire.to_server.allowed == 0)
+}
+
+#[track_caller]
+fn link_and_no_loss(world: &mut World<App, App>, cut: &str) {
+    world.until("a link", |world| world.clients[0].driver.is_connected());
+    world.send(0, b"through");
+    world.until("a reply", |world| world.clients[0].app.texts() == ["through"]);
+    let (server, client) = world.both();
+    for app in [&server.app, &client.app] {
+        assert!(app.disputes().is_empty() && app.resets().is_empty(), "{cut}: {:?}", app.notes);
+    }
+    assert_eq!(files::names(client.driver.directory().path()), ["c~client~server.link"], "{cut}");
+    assert_eq!(files::names(server.driver.directory().path()), ["s~server~client.link"], "{cut}");
+}
+
+#[test]
+fn a_first_login_cut_after_any_byte_of_the_servers_is_made_up_for_by_the_next() {
+    let (down, _) = whole_login();
+    for cut in 1..down {
+        let (mut world, _directories) = cabled(cut, usize::MAX);
+        world.until("the cut", |world| is_stuck(world));
+        // Everything the client has said until then has arrived.
+        (0..5).for_each(|_| world.turn());
+        world.cables[0].last().cut();
+        world.cables[0].down = usize::MAX;
+        link_and_no_loss(&mut world, &format!("after {cut} bytes of the server's"));
+    }
+}
+
+#[test]
+fn a_first_login_cut_after_any_byte_of_the_clients_is_made_up_for_by_the_next() {
+    let (_, up) = whole_login();
+    for cut in 1..up {
+        let (mut world, _directories) = cabled(usize::MAX, cut);
+        world.until("the cut", |world| is_stuck(world));
+        (0..5).for_each(|_| world.turn());
+        world.cables[0].last().cut();
+        world.cables[0].up = usize::MAX;
+        link_and_no_loss(&mut world, &format!("after {cut} bytes of the client's"));
+    }
+}
+
+#[test]
+fn a_ready_lost_several_times_in_a_row_is_made_up_for_by_the_next() {
+    let (down, _) = whole_login();
+    let (mut world, _directories) = cabled(down - 1, usize::MAX);
+    for _ in 0..4 {
+        world.until("the cut", |world| is_stuck(world));
+        (0..5).for_each(|_| world.turn());
+        assert!(!world.clients[0].driver.is_connected());
+        let wires = world.cables[0].wires.len();
+        world.cables[0].last().cut();
+        world.until("another attempt", |world| world.cables[0].wires.len() > wires);
+    }
+    let accepted = world.at_server().app.outcomes().len();
+    assert!(accepted >= 4, "the server had accepted {accepted} logins");
+    world.cables[0].down = usize::MAX;
+    world.cables[0].last().cut();
+    link_and_no_loss(&mut world, "after four lost Readys");
+}
+
+#[test]
+fn a_ready_lost_on_a_link_with_history_is_made_up_for_by_the_next() {
+    let mut stage = Stage::new();
+    let (down, _) = whole_login();
+    stage.stop_client();
+    let near = stage.world.lay_cable(stage.client.addresses[0]);
+    stage.client.addresses = vec![near];
+    stage.world.cables[0].down = down - 20;
+    stage.start_client(App::default());
+    stage.world.send(0, b"kept");
+    for _ in 0..3 {
+        stage.world.until("the cut", |world| is_stuck(world));
+        (0..5).for_each(|_| stage.world.turn());
+        let wires = stage.world.cables[0].wires.len();
+        stage.world.cables[0].last().cut();
+        stage.world.until("another attempt", |world| world.cables[0].wires.len() > wires);
+    }
+    stage.world.cables[0].down = usize::MAX;
+    stage.world.cables[0].last().cut();
+    stage.world.until("the reply", |world| world.clients[0].app.texts() == ["kept"]);
+    let (server, client) = stage.world.both();
+    assert_eq!(client.app.story(), ["Resumed"]);
+    assert!(server.app.outcomes().len() >= 4 && server.app.disputes().is_empty());
+    stage.exchange("on we go");
+}

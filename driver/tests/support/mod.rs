@@ -1,0 +1,260 @@
+//! A server, clients and their loop in one thread, with a clock that the test moves.
+//!
+//! Sockets are real, time is not: when nothing has happened for a while the clock jumps to the next
+//! deadline. So a test of a five-second timeout takes no five seconds, and nothing sleeps to be in time.
+#![expect(dead_code, reason = "each test program uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+pub(crate) mod app;
+pub(crate) mod cable;
+pub(crate) mod files;
+pub(crate) mod process;
+pub(crate) mod raw;
+pub(crate) mod siege;
+pub(crate) mod stage;
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tcpshm_driver::mio::{Events, Poll};
+use tcpshm_driver::{
+    Client, ClientConfig, Driver, Geometry, Handler, Kind, Limits, LinkConfig, Name, Server, ServerConfig,
+};
+
+use cable::Cable;
+
+/// How often the loop may turn before a test has failed: far more than any needs.
+const TURNS: usize = 50_000;
+/// Turns without an event before the clock moves. The kernel delivers on loopback at once, mostly.
+const QUIET: u32 = 3;
+const SERVER_TOKENS: Range<usize> = 0..100_000;
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+pub(crate) fn kind(number: u16) -> Kind {
+    Kind::new(number).unwrap()
+}
+
+pub(crate) fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// The same sizes in both directions.
+pub(crate) fn limits(capacity: u64, largest: u32) -> Limits {
+    let geometry = Geometry::new(capacity, largest).unwrap();
+    Limits { send: geometry, accept: geometry }
+}
+
+pub(crate) fn server(directory: &Path) -> ServerConfig {
+    let mut config = ServerConfig::new(name("server"), directory, loopback());
+    small(&mut config.link);
+    config
+}
+
+pub(crate) fn client(directory: &Path, address: SocketAddr) -> ClientConfig {
+    let mut config = ClientConfig::new(name("client"), directory, address);
+    small(&mut config.link);
+    config
+}
+
+/// Files of two pages, which tests make, copy and compare by the dozen.
+fn small(link: &mut LinkConfig) {
+    link.limits = limits(4096, 512);
+}
+
+/// A driver with the application behind it.
+pub(crate) struct Seat<D, A> {
+    pub(crate) driver: D,
+    pub(crate) app: A,
+}
+
+/// The loop.
+pub(crate) struct World<A, B> {
+    pub(crate) poll: Poll,
+    events: Events,
+    /// Events of the turn before, if they are to come again, and for everybody.
+    ghosts: Option<Events>,
+    pub(crate) now: Instant,
+    pub(crate) server: Option<Seat<Server, A>>,
+    pub(crate) clients: Vec<Seat<Client, B>>,
+    pub(crate) cables: Vec<Cable>,
+    next_token: usize,
+    quiet: u32,
+    /// Turns so far.
+    pub(crate) turns: usize,
+    /// How much time every turn takes, for a world that is never quiet.
+    pub(crate) tick: Duration,
+    /// The clock does not jump past this.
+    halt: Option<Instant>,
+}
+
+impl<A: Handler, B: Handler> World<A, B> {
+    pub(crate) fn new() -> Self {
+        World {
+            poll: Poll::new().unwrap(),
+            events: Events::with_capacity(256),
+            ghosts: None,
+            now: Instant::now(),
+            server: None,
+            clients: Vec::new(),
+            cables: Vec::new(),
+            next_token: SERVER_TOKENS.end,
+            quiet: 0,
+            turns: 0,
+            tick: Duration::ZERO,
+            halt: None,
+        }
+    }
+
+    /// Starts the server. Returns where it listens.
+    #[track_caller]
+    pub(crate) fn serve(&mut self, config: ServerConfig, app: A) -> SocketAddr {
+        let mut driver = Server::bind(config).unwrap();
+        driver.register(self.poll.registry(), SERVER_TOKENS).unwrap();
+        let address = driver.local_addresses().unwrap()[0];
+        self.server = Some(Seat { driver, app });
+        address
+    }
+
+    /// Starts one more client.
+    #[track_caller]
+    pub(crate) fn connect(&mut self, config: ClientConfig, app: B) {
+        let mut driver = Client::new(config).unwrap();
+        let token = self.next_token;
+        self.next_token += 1;
+        driver.register(self.poll.registry(), token..token + 1).unwrap();
+        self.clients.push(Seat { driver, app });
+    }
+
+    /// Lays a cable to `target`. Returns where its near end is.
+    pub(crate) fn lay_cable(&mut self, target: SocketAddr) -> SocketAddr {
+        let cable = Cable::new(target);
+        let address = cable.address();
+        self.cables.push(cable);
+        address
+    }
+
+    /// The server and the first client, when both are there.
+    pub(crate) fn both(&mut self) -> (&mut Seat<Server, A>, &mut Seat<Client, B>) {
+        (self.server.as_mut().unwrap(), &mut self.clients[0])
+    }
+
+    pub(crate) fn at_server(&mut self) -> &mut Seat<Server, A> {
+        self.server.as_mut().unwrap()
+    }
+
+    /// Commits a message on the link of client `index`, connected or not.
+    #[track_caller]
+    pub(crate) fn send(&mut self, index: usize, payload: &[u8]) {
+        let mut link = self.clients[index].driver.link(self.now).expect("a link");
+        link.send(kind(1), payload).unwrap();
+    }
+
+    /// Commits a message on the server's link with "client", connected or not.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, payload: &[u8]) {
+        let now = self.now;
+        let server = &mut self.at_server().driver;
+        server.open_link(now, &name("client")).unwrap().expect("a link").send(kind(2), payload).unwrap();
+    }
+
+    /// One turn of the loop.
+    pub(crate) fn turn(&mut self) {
+        self.turns += 1;
+        self.now += self.tick;
+        let wait = if self.quiet == 0 { Duration::ZERO } else { Duration::from_millis(1) };
+        self.poll.poll(&mut self.events, Some(wait)).unwrap();
+        let carried = self.cables.iter_mut().fold(false, |carried, cable| cable.turn() || carried);
+        self.quiet = if self.events.is_empty() && !carried { self.quiet + 1 } else { 0 };
+        for event in &self.events {
+            if let Some(seat) = self.server.as_mut().filter(|seat| seat.driver.owns(event.token())) {
+                seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
+            }
+            for seat in self.clients.iter_mut().filter(|seat| seat.driver.owns(event.token())) {
+                seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
+            }
+        }
+        self.haunt();
+        if let Some(seat) = &mut self.server {
+            seat.driver.handle_timeout(self.now, &mut seat.app);
+        }
+        for seat in &mut self.clients {
+            seat.driver.handle_timeout(self.now, &mut seat.app);
+        }
+        self.move_clock();
+    }
+
+    /// From here on every event comes once more in the turn after, when its token may be somebody else's,
+    /// and is given to all drivers.
+    pub(crate) fn be_haunted(&mut self) {
+        self.ghosts = Some(Events::with_capacity(256));
+    }
+
+    fn haunt(&mut self) {
+        let Some(ghosts) = &mut self.ghosts else {
+            return;
+        };
+        for event in &*ghosts {
+            if let Some(seat) = &mut self.server {
+                seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
+            }
+            for seat in &mut self.clients {
+                seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
+            }
+        }
+        std::mem::swap(ghosts, &mut self.events);
+    }
+
+    fn move_clock(&mut self) {
+        let next = self.timeout();
+        if next == Some(Duration::ZERO) {
+            self.quiet = 0;
+        } else if self.quiet >= QUIET {
+            let next = self.now + next.unwrap_or(Duration::from_secs(1));
+            self.now = self.halt.map_or(next, |halt| next.min(halt));
+            self.quiet = 0;
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let server = self.server.as_ref().and_then(|seat| seat.driver.timeout(self.now));
+        let clients = self.clients.iter().filter_map(|seat| seat.driver.timeout(self.now));
+        clients.chain(server).min()
+    }
+
+    /// Turns until `done`.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..TURNS {
+            if done(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("never came: {what}");
+    }
+
+    /// Turns until this much of the test's own time has passed.
+    #[track_caller]
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.halt = Some(end);
+        self.until("the end of a pause", |world| world.now >= end);
+        self.halt = None;
+    }
+
+    /// From here on time stands still.
+    pub(crate) fn stop_clock(&mut self) {
+        self.halt = Some(self.now);
+    }
+
+    /// Turns until everything that is under way has arrived and is acknowledged.
+    #[track_caller]
+    pub(crate) fn calm(&mut self) {
+        self.pass(Duration::from_millis(20));
+    }
+}
