@@ -1,0 +1,308 @@
+//! One side's directory of link files, in memory, with every image that a kill can leave of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::journal::Journal;
+
+/// The files of one link as they are found after a kill: a value that can be kept, compared and put
+/// back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    files: BTreeMap<FileId, Vec<u8>>,
+    main: Option<FileId>,
+    fresh: Option<FileId>,
+    kept: Vec<FileId>,
+}
+
+/// A file whatever its name is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u64);
+
+/// A handle on one side's directory: the host and the storages of its sessions share it.
+///
+/// Every store, and every change of a name, is one step. The disk dies after the step that its fuse
+/// names: from then on nothing reaches it, as nothing a killed process does reaches anything. The code
+/// under test runs on in the dark until its caller looks at [`Disk::is_dead`].
+#[derive(Clone, Debug)]
+pub struct Disk(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    now: Directory,
+    steps: u64,
+    fuse: Option<u64>,
+    /// Whether the writes that were under way at death have been settled.
+    death: Option<Death>,
+    recording: Option<Vec<Directory>>,
+    random: fastrand::Rng,
+    /// Stores of an earlier life count for nothing.
+    life: u64,
+    next_file: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    Unsettled,
+    Settled,
+}
+
+/// A write that no store has published yet: where it goes, and its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) range: Range<usize>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a kill makes of bytes written since the last store.
+#[derive(Clone, Copy, Debug)]
+enum Mixture {
+    New,
+    Mixed,
+}
+
+impl Directory {
+    /// A directory with this main file and nothing else.
+    pub fn with_main(image: Vec<u8>) -> Self {
+        let file = FileId(0);
+        Self { files: BTreeMap::from([(file, image)]), main: Some(file), fresh: None, kept: Vec::new() }
+    }
+
+    /// The main file.
+    pub fn main(&self) -> Option<&[u8]> {
+        self.image(self.main?)
+    }
+
+    /// The file that is being made, or was made and not yet switched to.
+    pub fn fresh(&self) -> Option<&[u8]> {
+        self.image(self.fresh?)
+    }
+
+    /// The files kept aside, oldest first.
+    pub fn kept(&self) -> impl Iterator<Item = &[u8]> {
+        self.kept.iter().filter_map(|file| self.image(*file))
+    }
+
+    /// Changes the main file behind everybody's back.
+    pub fn main_mut(&mut self) -> Option<&mut Vec<u8>> {
+        self.files.get_mut(&self.main?)
+    }
+
+    fn image(&self, file: FileId) -> Option<&[u8]> {
+        self.files.get(&file).map(Vec::as_slice)
+    }
+}
+
+impl Disk {
+    /// A disk with this content. `seed` decides what becomes of half-written bytes.
+    pub fn new(content: Directory, seed: u64) -> Self {
+        let next_file = content.files.keys().next_back().map_or(0, |last| last.0 + 1);
+        Self(Rc::new(RefCell::new(State {
+            now: content,
+            steps: 0,
+            fuse: None,
+            death: None,
+            recording: None,
+            random: fastrand::Rng::with_seed(seed),
+            life: 0,
+            next_file,
+        })))
+    }
+
+    // ---- what a test does ----
+
+    /// What is there now.
+    pub fn content(&self) -> Directory {
+        self.0.borrow().now.clone()
+    }
+
+    /// Begins a new life, in which `content` is what was found.
+    pub fn replace(&self, content: Directory) {
+        let mut state = self.0.borrow_mut();
+        state.next_file += content.files.keys().next_back().map_or(0, |last| last.0 + 1);
+        state.now = content;
+        state.revive();
+    }
+
+    /// Begins a new life with what the last one left.
+    pub fn revive(&self) {
+        self.0.borrow_mut().revive();
+    }
+
+    /// Dies after `steps` more steps; 0 at once.
+    pub fn burn_after(&self, steps: u64) {
+        let mut state = self.0.borrow_mut();
+        state.fuse = Some(state.steps + steps);
+        if steps == 0 {
+            state.death = Some(Death::Unsettled);
+        }
+    }
+
+    /// Puts the fuse out.
+    pub fn defuse(&self) {
+        self.0.borrow_mut().fuse = None;
+    }
+
+    /// Whether this life is over.
+    pub fn is_dead(&self) -> bool {
+        self.0.borrow().death.is_some()
+    }
+
+    /// How many steps were ever taken.
+    pub fn steps(&self) -> u64 {
+        self.0.borrow().steps
+    }
+
+    /// From now on keeps what every kill would leave.
+    pub fn record(&self) {
+        let mut state = self.0.borrow_mut();
+        state.recording = Some(vec![state.now.clone()]);
+    }
+
+    /// What every kill since [`Disk::record`] would have left: after each step, and for writes under
+    /// way, with all of them in place and with a mixture of old, new and other bytes.
+    pub fn crashes(&self) -> Vec<Directory> {
+        self.0.borrow_mut().recording.take().unwrap_or_default()
+    }
+
+    // ---- what a host does ----
+
+    /// The main file, opened by its owner.
+    pub fn open_main(&self) -> Option<Journal> {
+        let file = self.0.borrow().now.main?;
+        Some(self.open(file))
+    }
+
+    /// The fresh file, opened by its owner.
+    pub fn open_fresh(&self) -> Option<Journal> {
+        let file = self.0.borrow().now.fresh?;
+        Some(self.open(file))
+    }
+
+    fn open(&self, file: FileId) -> Journal {
+        let state = self.0.borrow();
+        Journal::new(self.clone(), state.life, file, state.now.files[&file].clone())
+    }
+
+    /// Makes a fresh file of zeros. There is none yet.
+    pub fn create_fresh(&self, size: usize) -> Journal {
+        let mut state = self.0.borrow_mut();
+        assert!(state.now.fresh.is_none(), "a fresh file is in the way");
+        let file = FileId(state.next_file);
+        state.next_file += 1;
+        let life = state.life;
+        state.step(|directory| {
+            directory.files.insert(file, vec![0; size]);
+            directory.fresh = Some(file);
+        });
+        drop(state);
+        Journal::new(self.clone(), life, file, vec![0; size])
+    }
+
+    /// Removes the fresh file, if there is one.
+    pub fn remove_fresh(&self) {
+        let mut state = self.0.borrow_mut();
+        if state.now.fresh.is_some() {
+            state.step(|directory| {
+                if let Some(file) = directory.fresh.take() {
+                    directory.files.remove(&file);
+                }
+            });
+        }
+    }
+
+    /// Makes the fresh file the main one, in one step, and keeps the old one aside.
+    pub fn switch(&self) {
+        self.0.borrow_mut().step(|directory| {
+            directory.kept.extend(directory.main.take());
+            directory.main = directory.fresh.take();
+        });
+    }
+
+    // ---- what a storage does ----
+
+    pub(crate) fn store(&self, life: u64, file: FileId, claims: &[Claim], at: usize, value: u64) {
+        let mut state = self.0.borrow_mut();
+        if life != state.life {
+            return;
+        }
+        state.settle(file, claims);
+        state.step(|directory| {
+            if let Some(image) = directory.files.get_mut(&file) {
+                image[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            }
+        });
+    }
+
+    /// Writes that no store followed.
+    pub(crate) fn leave(&self, life: u64, file: FileId, claims: &[Claim]) {
+        let mut state = self.0.borrow_mut();
+        if life == state.life {
+            state.settle(file, claims);
+        }
+    }
+}
+
+impl State {
+    fn revive(&mut self) {
+        self.life += 1;
+        self.death = None;
+        self.fuse = None;
+    }
+
+    fn step(&mut self, change: impl FnOnce(&mut Directory)) {
+        if self.death.is_some() {
+            self.death = Some(Death::Settled);
+            return;
+        }
+        change(&mut self.now);
+        self.steps += 1;
+        if let Some(crashes) = &mut self.recording {
+            crashes.push(self.now.clone());
+        }
+        if self.fuse == Some(self.steps) {
+            self.death = Some(Death::Unsettled);
+        }
+    }
+
+    /// Writes reach the disk, as far as they do.
+    fn settle(&mut self, file: FileId, claims: &[Claim]) {
+        if claims.is_empty() || self.death == Some(Death::Settled) {
+            return;
+        }
+        if self.death == Some(Death::Unsettled) {
+            // Some of what was written after the last store had reached the memory.
+            self.death = Some(Death::Settled);
+            let mut directory = std::mem::take(&mut self.now);
+            self.mix(&mut directory, file, claims, Mixture::Mixed);
+            self.now = directory;
+            return;
+        }
+        if self.recording.is_some() {
+            for mixture in [Mixture::Mixed, Mixture::New] {
+                let mut directory = self.now.clone();
+                self.mix(&mut directory, file, claims, mixture);
+                self.recording.iter_mut().for_each(|crashes| crashes.push(directory.clone()));
+            }
+        }
+        let mut directory = std::mem::take(&mut self.now);
+        self.mix(&mut directory, file, claims, Mixture::New);
+        self.now = directory;
+    }
+
+    fn mix(&mut self, directory: &mut Directory, file: FileId, claims: &[Claim], mixture: Mixture) {
+        let Some(image) = directory.files.get_mut(&file) else { return };
+        for claim in claims {
+            for (byte, new) in image[claim.range.clone()].iter_mut().zip(&claim.bytes) {
+                let choice = if matches!(mixture, Mixture::New) { 0 } else { self.random.u8(..3) };
+                *byte = match choice {
+                    0 => *new,
+                    1 => *byte,
+                    _ => self.random.u8(..),
+                };
+            }
+        }
+    }
+}

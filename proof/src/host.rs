@@ -1,0 +1,82 @@
+//! How a process behaves, and what it is told.
+
+use tcpshm_protocol::login::{Outcome, RefusalCode, Silence};
+use tcpshm_protocol::{
+    CloseReason, Geometry, Limits, LoginFault, ProtocolError, Stalled, TimedOut, Undelivered,
+};
+
+/// What an application does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum App {
+    /// Consumes it.
+    Consume,
+    /// Sends it back and consumes it, in one.
+    Echo,
+    /// Keeps it for later.
+    Hold,
+    /// Forgets it.
+    Drop,
+}
+
+/// What a side makes of a peer with another history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Begin anew, keeping the old file aside.
+    Fresh,
+    /// Refuse.
+    Strict,
+}
+
+/// Something that an application would be told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A login was completed.
+    Connected(Outcome),
+    /// A login was refused, by either side.
+    Refused(RefusalCode),
+    /// What the server said does not fit this side's link file.
+    Misfit(LoginFault),
+    /// The login's bytes were none.
+    BadLogin(String),
+    /// The peer broke the protocol.
+    Fault(ProtocolError),
+    /// The peer ended the connection on purpose.
+    Closed(CloseReason),
+    /// The connection is gone.
+    Disconnected,
+    /// A newer login took over.
+    Replaced,
+    /// Nothing was heard for too long.
+    TimedOut(TimedOut),
+    /// Both sides wait for each other.
+    Stalled(Stalled),
+    /// There is room again.
+    Writable,
+    /// The link was reset; what this side's stream still owed, and the peer's as far as it is told.
+    Reset {
+        /// This side's.
+        mine: Undelivered,
+        /// The peer's.
+        theirs: Option<Undelivered>,
+    },
+}
+
+/// How a side is configured.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// What it sends and takes.
+    pub limits: Limits,
+    /// How long it waits.
+    pub silence: Silence,
+    /// What it makes of a peer with another history.
+    pub policy: Policy,
+}
+
+impl Configuration {
+    /// Rings of `capacity` bytes both ways, messages of up to `largest`.
+    pub fn new(capacity: u64, largest: u32) -> Self {
+        let geometry = Geometry::new(capacity, largest).expect("a geometry");
+        let limits = Limits { send: geometry, accept: geometry };
+        Self { limits, silence: Silence::default(), policy: Policy::Fresh }
+    }
+}

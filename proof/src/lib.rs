@@ -1,0 +1,40 @@
+//! The world around a session, simulated: storage that dies, connections that are cut, a clock that is
+//! told the time, and a model that knows what must have come of it all.
+//!
+//! ```text
+//!   Pair ── Client ── Session ── Journal ──┐ every store,
+//!    │  \                                  ├── Disk: one side's directory, and each image a kill leaves
+//!    │   └─ Server ── Session ── Journal ──┘
+//!    ├── Connection: two byte pipes, split and cut anywhere
+//!    └── Clock                                   Solo: one session and a scripted peer
+//! ```
+//!
+//! The sessions, queues, logins and decisions are the real ones. Everything here is deterministic: what
+//! is random comes from a seed that is part of the test, and is printed when it fails.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod clock;
+pub mod disk;
+pub mod endpoint;
+pub mod host;
+pub mod image;
+pub mod journal;
+pub mod message;
+pub mod model;
+pub mod pair;
+pub mod pipe;
+pub mod server;
+pub mod solo;
+pub mod truth;
+pub mod wire;
+
+pub use client::Client;
+pub use clock::Clock;
+pub use disk::{Directory, Disk};
+pub use journal::Journal;
+pub use message::Message;
+pub use model::{Model, View};
+pub use pair::{Pair, Setup};
+pub use server::Server;
+pub use solo::Solo;

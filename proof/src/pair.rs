@@ -1,0 +1,355 @@
+//! A client and a server with everything between them.
+
+use std::collections::BTreeMap;
+
+use tcpshm_protocol::Role;
+use tcpshm_protocol::login::ClientLogin;
+
+use crate::client::{Client, Next};
+use crate::clock::Clock;
+use crate::disk::{Directory, Disk};
+use crate::endpoint::{Configuration, Endpoint, Note};
+use crate::pipe::{Chunks, Pipe};
+use crate::server::{Server, Visit};
+use crate::truth::Truth;
+
+mod carry;
+mod judge;
+mod time;
+
+/// How a pair is made.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The client's configuration and the server's.
+    pub configurations: [Configuration; 2],
+    /// What their directories hold at first.
+    pub directories: [Directory; 2],
+    /// Decides every random number there is.
+    pub seed: u64,
+    /// What a read and a write move at once.
+    pub chunks: Chunks,
+    /// How many bytes can be on their way in one direction.
+    pub room: Option<usize>,
+}
+
+impl Default for Setup {
+    /// Rings of 256 bytes, messages of up to 64, empty directories, bytes moved whole.
+    fn default() -> Self {
+        Self {
+            configurations: std::array::from_fn(|_| Configuration::new(256, 64)),
+            directories: Default::default(),
+            seed: 1,
+            chunks: Chunks::Whole,
+            room: None,
+        }
+    }
+}
+
+/// Where the next connection will be cut: after so many bytes arrived in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Towards the server.
+    Up(u64),
+    /// Towards the client.
+    Down(u64),
+}
+
+/// One side's state at some moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    role: Role,
+    directory: Directory,
+    truths: BTreeMap<u128, Truth>,
+}
+
+/// Two processes, the connections between them, and the time.
+///
+/// Nothing happens by itself: a test sends, connects, cuts and kills, and [`Pair::settle`] lets
+/// everything happen that follows from it without time passing.
+#[derive(Debug)]
+pub struct Pair {
+    /// The side that dials.
+    pub client: Client,
+    /// The side that accepts.
+    pub server: Server,
+    /// What time it is for both.
+    pub clock: Clock,
+    /// What a read and a write move at once.
+    pub chunks: Chunks,
+    /// How many bytes can be on their way in one direction of a new connection.
+    pub room: Option<usize>,
+    /// Where the next connection will be cut.
+    pub next_cut: Option<Cut>,
+    connections: Vec<Connection>,
+}
+
+/// A connection that is up, or half of one.
+#[derive(Debug)]
+pub struct Connection {
+    /// Bytes to the server.
+    pub up: Pipe,
+    /// Bytes to the client.
+    pub down: Pipe,
+    client: ClientEnd,
+    server: ServerEnd,
+    client_inbox: Vec<u8>,
+    server_inbox: Vec<u8>,
+    /// Nothing arrives for now.
+    frozen: bool,
+}
+
+#[derive(Debug)]
+enum ClientEnd {
+    Login(ClientLogin),
+    Stream,
+    Gone,
+}
+
+#[derive(Debug)]
+enum ServerEnd {
+    Login(Visit),
+    /// The bytes of Ready may still be on their way out.
+    Stream(Visit),
+    /// Refused: what is left to say is said, and no more is read.
+    Leaving(Visit),
+    Gone,
+}
+
+impl Pair {
+    /// Two running processes that are not connected.
+    pub fn new(setup: Setup) -> Self {
+        let [client, server] = setup.configurations;
+        let [client_files, server_files] = setup.directories;
+        let mut pair = Self {
+            client: Client::new(Disk::new(client_files, setup.seed), client, setup.seed),
+            server: Server::new(Disk::new(server_files, !setup.seed), server, setup.seed),
+            clock: Clock::new(),
+            chunks: setup.chunks,
+            room: setup.room,
+            next_cut: None,
+            connections: Vec::new(),
+        };
+        pair.client.start();
+        pair.server.start();
+        pair
+    }
+
+    /// A pair that is connected.
+    pub fn connected(setup: Setup) -> Self {
+        let mut pair = Self::new(setup);
+        pair.login();
+        pair
+    }
+
+    // ---- connections ----
+
+    /// The client forgets the connection it has and dials again. Nothing is carried yet.
+    pub fn connect(&mut self) {
+        self.abandon();
+        let cut = self.next_cut.take();
+        let (up, down) = match cut {
+            Some(Cut::Up(bytes)) => (Some(bytes), None),
+            Some(Cut::Down(bytes)) => (None, Some(bytes)),
+            None => (None, None),
+        };
+        self.connections.push(Connection {
+            up: Pipe::new(up, self.room, true),
+            down: Pipe::new(down, self.room, true),
+            client: ClientEnd::Login(self.client.dial()),
+            server: ServerEnd::Login(Visit::new()),
+            client_inbox: Vec::new(),
+            server_inbox: Vec::new(),
+            frozen: false,
+        });
+    }
+
+    /// Dials until a login succeeds, and lets everything happen that follows. Returns how many
+    /// connections it took; a few are allowed.
+    #[track_caller]
+    pub fn login(&mut self) -> usize {
+        for attempt in 1..=5 {
+            self.connect();
+            self.settle();
+            if self.is_connected() {
+                return attempt;
+            }
+        }
+        panic!("no login succeeds: client {:?}, server {:?}", self.client.notes, self.server.notes);
+    }
+
+    /// Whether both sides are attached.
+    pub fn is_connected(&self) -> bool {
+        self.client.is_attached() && self.server.is_attached()
+    }
+
+    /// The connection breaks, and both sides notice.
+    pub fn cut(&mut self) {
+        for index in 0..self.connections.len() {
+            self.hang_up(index);
+        }
+        self.connections.clear();
+    }
+
+    /// The newest connection breaks, and both sides notice; older ones stay as they are.
+    pub fn cut_newest(&mut self) {
+        if let Some(newest) = self.connections.len().checked_sub(1) {
+            self.hang_up(newest);
+            self.connections.pop();
+        }
+    }
+
+    /// The client forgets the connection; the server hears nothing of it, and what is on its way to it
+    /// still arrives.
+    pub fn abandon(&mut self) {
+        if let Some(connection) = self.connections.last_mut() {
+            if matches!(connection.client, ClientEnd::Stream) {
+                self.client.disconnected();
+            }
+            connection.client = ClientEnd::Gone;
+        }
+    }
+
+    /// Nothing arrives on the connections there are until they thaw; nobody notices.
+    pub fn freeze(&mut self) {
+        self.connections.iter_mut().for_each(|connection| connection.frozen = true);
+    }
+
+    /// What is on its way arrives after all.
+    pub fn thaw(&mut self) {
+        self.connections.iter_mut().for_each(|connection| connection.frozen = false);
+    }
+
+    /// Dials, and goes on until the client's Confirm is on its way and has not arrived.
+    pub fn connect_up_to_confirm(&mut self) {
+        self.connect();
+        let newest = self.connections.len() - 1;
+        self.client_writes(newest);
+        self.server_reads(newest);
+        self.server_writes(newest);
+        self.client_reads(newest);
+        self.client_writes(newest);
+    }
+
+    /// Goes on from there until the server has accepted, and its Ready is on its way.
+    pub fn up_to_ready(&mut self) {
+        let newest = self.connections.len() - 1;
+        self.server_reads(newest);
+        self.server_writes(newest);
+    }
+
+    /// The newest connection.
+    #[track_caller]
+    pub fn connection(&mut self) -> &mut Connection {
+        self.connections.last_mut().expect("there is a connection")
+    }
+
+    // ---- processes ----
+
+    /// The client is killed; the server notices.
+    pub fn kill_client(&mut self) {
+        self.client.kill();
+        self.cut();
+    }
+
+    /// The server is killed; the client notices.
+    pub fn kill_server(&mut self) {
+        self.server.kill();
+        self.cut();
+    }
+
+    /// The client's host vanishes: the server hears nothing of it.
+    pub fn vanish_client(&mut self) {
+        self.client.kill();
+        if let Some(connection) = self.connections.last_mut() {
+            connection.client = ClientEnd::Gone;
+        }
+    }
+
+    /// The client is killed and starts again.
+    pub fn restart_client(&mut self) {
+        self.kill_client();
+        self.client.start();
+    }
+
+    /// The server is killed and starts again.
+    pub fn restart_server(&mut self) {
+        self.kill_server();
+        self.server.start();
+    }
+
+    /// A copy of one side's directory as it is now, and of what that side really did.
+    pub fn snapshot(&self, role: Role) -> Snapshot {
+        let endpoint: &Endpoint = if role == Role::Client { &self.client } else { &self.server };
+        Snapshot { role, directory: endpoint.disk.content(), truths: endpoint.truths.clone() }
+    }
+
+    /// A side is killed, its directory is replaced by a copy, and it starts again.
+    pub fn restore(&mut self, snapshot: Snapshot) {
+        match snapshot.role {
+            Role::Client => self.kill_client(),
+            Role::Server => self.kill_server(),
+        }
+        let endpoint: &mut Endpoint =
+            if snapshot.role == Role::Client { &mut self.client } else { &mut self.server };
+        endpoint.disk.replace(snapshot.directory);
+        endpoint.truths = snapshot.truths;
+        // What a copy says is not what the original said.
+        endpoint.salt += 1_000_000;
+        match snapshot.role {
+            Role::Client => self.client.start(),
+            Role::Server => self.server.start(),
+        }
+    }
+
+    /// A side loses everything.
+    pub fn lose(&mut self, role: Role) {
+        let lost = Snapshot { directory: Directory::default(), ..self.snapshot(role) };
+        self.restore(lost);
+    }
+
+    // ---- what happens ----
+
+    /// Lets everything happen that can without time passing.
+    #[track_caller]
+    pub fn settle(&mut self) {
+        let mut turns = 0;
+        while self.turn() {
+            turns += 1;
+            assert!(turns < 100_000, "no end of it: something spins");
+        }
+    }
+
+    /// One chunk of bytes out and in, everywhere; whether anything moved.
+    pub fn turn(&mut self) -> bool {
+        let mut moved = false;
+        let mut index = 0;
+        while index < self.connections.len() {
+            moved |= self.client_writes(index) | self.server_writes(index);
+            if !self.connections.get(index).is_some_and(|connection| connection.frozen) {
+                moved |= self.server_reads(index);
+                moved |= self.client_reads(index);
+            }
+            self.bury();
+            if self.connections.get(index).is_some_and(Connection::is_cut) {
+                self.hang_up(index);
+                moved = true;
+            }
+            index += 1;
+        }
+        self.connections.retain(|connection| !connection.is_over());
+        moved
+    }
+
+    /// Processes whose disk has died are dead.
+    pub fn bury(&mut self) {
+        // A side that notices the end of the other's connection may die of what it stores then.
+        while self.client.is_dying() || self.server.is_dying() {
+            if self.client.is_dying() {
+                self.kill_client();
+            }
+            if self.server.is_dying() {
+                self.kill_server();
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Time passes for a pair.
+
+use std::time::{Duration, Instant};
+
+use tcpshm_protocol::Session;
+
+use super::{Connection, Note, Pair};
+
+impl Pair {
+    /// Lets time pass, waking each side when it asked to be woken and no sooner. Panics if a side asks
+    /// to be woken again and again with nothing to do.
+    #[track_caller]
+    pub fn elapse(&mut self, duration: Duration) {
+        let end = self.clock.now() + duration;
+        let mut wakes = 0;
+        loop {
+            self.settle();
+            let now = self.clock.now();
+            let Some(next) = self.next_wake().filter(|next| *next <= end) else { break };
+            self.clock.advance(next.saturating_duration_since(now));
+            self.tick();
+            wakes += 1;
+            assert!(wakes < 100_000, "woken {wakes} times in {duration:?}");
+            self.settle();
+            let busy = self.next_wake().is_some_and(|again| again <= self.clock.now());
+            assert!(!busy, "woken with nothing to do");
+        }
+        let left = end.saturating_duration_since(self.clock.now());
+        self.clock.advance(left);
+    }
+
+    /// When a side first asks to be woken.
+    fn next_wake(&self) -> Option<Instant> {
+        let sessions = [self.client.session.as_ref(), self.server.session.as_ref()];
+        sessions.into_iter().flatten().filter_map(Session::poll_timeout).min()
+    }
+
+    /// Tells both sides the time.
+    pub fn tick(&mut self) {
+        let now = self.clock.now();
+        let told = |session: Option<&mut Session<_>>| session.map(|session| session.handle_timeout(now));
+        match told(self.client.session.as_mut()) {
+            Some(Err(timed_out)) => {
+                self.client.notes.push(Note::TimedOut(timed_out));
+                self.abandon();
+            }
+            Some(Ok(Some(stalled))) => self.client.notes.push(Note::Stalled(stalled)),
+            _ => {}
+        }
+        match told(self.server.session.as_mut()) {
+            Some(Err(timed_out)) => {
+                self.server.notes.push(Note::TimedOut(timed_out));
+                self.server.disconnected();
+                self.connections.iter_mut().for_each(Connection::leave_server);
+            }
+            Some(Ok(Some(stalled))) => self.server.notes.push(Note::Stalled(stalled)),
+            _ => {}
+        }
+    }
+}
