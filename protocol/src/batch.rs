@@ -59,14 +59,15 @@ impl<'s, S: Storage> Batch<'s, S> {
         if let Err(reason) = self.lending.check(&received.ticket, self.consumed) {
             return Err(Refused { received, reason });
         }
-        self.lending.give_back(&received.ticket);
         self.consumed = received.ticket.end;
         Ok(())
     }
 
     /// Makes all of it part of the stream in one store. An empty batch only consumes.
     pub fn commit(self) -> Committed {
-        let Self { queue, first, end, consumed, .. } = self;
+        let Self { queue, lending, first, end, consumed } = self;
+        // Only now: what an abandoned batch was given is as good as dropped.
+        lending.out = lending.out.filter(|out| *out > consumed);
         if let Some(first) = first {
             // Each frame tells the consumption of the whole batch: acks never decrease along a stream.
             let mut start = queue.tail();

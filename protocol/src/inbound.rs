@@ -51,6 +51,10 @@ impl Inbound {
         consumed: Position,
         delivered: Position,
     ) -> Result<Option<Frame<'a>>, InboundFault> {
+        if input.is_empty() {
+            // A call without input. It does not mean that an incomplete frame has gone.
+            return Ok(None);
+        }
         let frame = self.parse(input, consumed, delivered)?;
         self.seen = input.len();
         Ok(frame)

@@ -110,7 +110,7 @@ impl<S: Storage> Queue<S> {
         if !self.fits(start, size) {
             self.wanted = Some(whole);
             return Err(SendError::Full {
-                needed: size,
+                needed: whole,
                 free: self.space(),
                 unconsumed: self.tail.since(self.acked),
             });
@@ -324,7 +324,7 @@ pub enum SendError {
         "the ring is full: the message needs {needed} bytes, {free} are free, {unconsumed} are not consumed by the peer"
     )]
     Full {
-        /// Bytes that the frame takes.
+        /// Bytes that the frame takes, together with those before it in a batch.
         needed: u64,
         /// Bytes that frames can take now.
         free: u64,

@@ -138,7 +138,7 @@ fn stream(bytes: &mut Bytes<'_>, geometry: Geometry, sent: Position) -> Vec<u8> 
     let rule = FrameRule::new(session_id(), Role::Client, geometry.largest());
     let mut stream = Vec::new();
     let mut at = Position::ZERO;
-    while !bytes.0.is_empty() && stream.len() < 4096 {
+    while !bytes.0.is_empty() && stream.len() < 1024 {
         let start = stream.len();
         let what = bytes.byte();
         // Acks near the truth.

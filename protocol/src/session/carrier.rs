@@ -188,12 +188,10 @@ impl<S: Storage> Session<S> {
     /// The next bytes to write: a slice of the link file, or a control frame. Empty when there is
     /// nothing to write. Report what was written to [`Session::handle_transmitted`].
     pub fn poll_transmit(&mut self, now: Instant) -> &[u8] {
-        let starving = self.queue.is_wanted() && self.lending.delivered > self.queue.consumed();
-        let progress = (self.queue.acked(), self.queue.consumed());
+        self.watch_for_stall(now);
         let Some(attached) = &mut self.attached else {
             return &[];
         };
-        attached.stall.observe(now, starving, progress);
         let next = attached.next(now, &self.queue);
         attached.offered = attached.bytes(next, &self.queue).len();
         attached.bytes(next, &self.queue)
@@ -242,12 +240,22 @@ impl<S: Storage> Session<S> {
         if let Some(timed_out) = attached.liveness.timed_out(now) {
             return Err(timed_out);
         }
-        let lasted = attached.stall.report(now);
+        // With a carrier that takes nothing, `poll_transmit` may not have been called for long.
+        self.watch_for_stall(now);
+        let lasted = self.attached.as_mut().and_then(|attached| attached.stall.report(now));
         Ok(lasted.map(|lasted| Stalled {
             undelivered: self.queue.undelivered(),
             unconsumed: self.lending.delivered.since(self.queue.consumed()),
             lasted,
         }))
+    }
+
+    fn watch_for_stall(&mut self, now: Instant) {
+        let starving = self.queue.is_wanted() && self.lending.delivered > self.queue.consumed();
+        let progress = (self.queue.acked(), self.queue.consumed());
+        if let Some(attached) = &mut self.attached {
+            attached.stall.observe(now, starving, progress);
+        }
     }
 
     /// Whether the last frame of this connection was sent or received: the socket can be closed.

@@ -38,6 +38,9 @@ pub enum LoginFault {
         /// How far the peer says it has come.
         yours: Standing,
     },
+    /// The login is about another session than this one.
+    #[error("the login is about another session")]
+    OtherSession,
     /// This side was given messages that the peer cannot have sent.
     #[error("messages up to position {delivered} were delivered, and the peer says it sent up to {sent}")]
     Delivered {
@@ -85,6 +88,9 @@ impl<S: Storage> Session<S> {
     /// resumes: it is still at the attachment it showed.
     pub fn accept(&mut self, now: Instant, confirm: &Confirm, grant: Grant) -> Result<Ready, LoginFault> {
         let shown = confirm.held.filter(|held| held.session == self.id());
+        if shown.is_none() && confirm.proposed.is_none_or(|proposed| proposed.session != self.id()) {
+            return Err(LoginFault::OtherSession);
+        }
         let standing = shown.map_or(Standing::START, |held| held.standing);
         self.check_standing(&standing)?;
         self.attached = None;
@@ -109,6 +115,9 @@ impl<S: Storage> Session<S> {
     ///
     /// It must be the answer to what [`Session::show`] gave last.
     pub fn establish(&mut self, now: Instant, ready: &Ready, timing: &Timing) -> Result<(), LoginFault> {
+        if ready.session != self.id() {
+            return Err(LoginFault::OtherSession);
+        }
         self.check_standing(&ready.standing)?;
         self.queue.store_attachment(ready.attachment);
         self.attach(now, ready.standing.consumed, timing, false);
