@@ -19,6 +19,7 @@ use crate::connection::{Connection, SCRATCH, Visit};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::error::SetupError;
+use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
@@ -127,8 +128,8 @@ impl Client {
     }
 
     /// The link files, for those kept aside.
-    pub fn directory(&self) -> &LinkDirectory {
-        &self.directory
+    pub fn files(&self) -> Files<'_> {
+        Files::new(&self.directory)
     }
 
     /// Opens the files of the link with `server`, if there are any.

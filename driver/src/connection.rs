@@ -95,6 +95,10 @@ impl Connection {
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
         if self.delivering {
+            // Where it stands, or it would block the link without a word.
+            if let Some(position) = session.unreturned() {
+                app.unconsumed(&mut Link::new(session), position);
+            }
             return Err(Disconnected::HandlerPanicked);
         }
         if let Some(error) = self.broken.take() {

@@ -45,6 +45,7 @@ mod disconnected;
 mod driver;
 mod error;
 mod event_loop;
+mod files;
 mod handler;
 mod handshake;
 mod limits;
@@ -61,6 +62,7 @@ pub use disconnected::Disconnected;
 pub use driver::Driver;
 pub use error::SetupError;
 pub use event_loop::EventLoop;
+pub use files::Files;
 pub use handler::{
     Admission, Connected, Dispute, Handler, LoginAttempt, LoginRefused, Policy, Quarrel, ResetReport,
 };

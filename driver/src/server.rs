@@ -24,6 +24,7 @@ use crate::connection::{SCRATCH, Visit};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::error::SetupError;
+use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
@@ -104,8 +105,8 @@ impl Server {
     }
 
     /// The link files, for those kept aside and those of earlier names.
-    pub fn directory(&self) -> &LinkDirectory {
-        &self.directory
+    pub fn files(&self) -> Files<'_> {
+        Files::new(&self.directory)
     }
 
     /// How many links have a connection.
@@ -199,8 +200,6 @@ impl Server {
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
         self.live.remove(session.peer());
-        app.disconnected(&mut Link::new(&mut session), reason);
-        self.keep_detached(session);
         self.timers.cancel(index);
         if reason.farewell().is_some() {
             let handshake = Handshake::new(connection.stream, connection.address, now + FAREWELL);
@@ -209,13 +208,17 @@ impl Server {
             self.deregister(&mut connection.stream);
             self.places.vacate(index);
         }
+        // Last: a handler that panics takes no place with it.
+        app.disconnected(&mut Link::new(&mut session), reason);
+        self.keep_detached(session);
     }
 
     fn keep_detached(&mut self, session: Session<Mapped>) {
         self.detached.push_back(session);
-        // The one that has just come stays at least until the next.
-        while self.detached.len() > self.config.max_detached.max(1) {
-            let Some(oldest) = self.detached.iter().position(|session| session.held() == 0) else {
+        while self.detached.len() > self.config.max_detached {
+            // Not the newest: somebody is about to use it.
+            let mut older = self.detached.iter().take(self.detached.len() - 1);
+            let Some(oldest) = older.position(|session| session.held() == 0) else {
                 return;
             };
             self.detached.remove(oldest);
@@ -379,7 +382,11 @@ impl Driver for Server {
             self.accept(now, index, app);
         }
         self.visit_queued(now, app);
-        while let Some(index) = self.timers.take_due(now) {
+        // Each place once, whatever deadline it sets itself meanwhile.
+        for _ in 0..self.timers.len() {
+            let Some(index) = self.timers.take_due(now) else {
+                return;
+            };
             self.handle_due(now, index, app);
         }
     }

@@ -45,6 +45,11 @@ impl Timers {
         Some(place)
     }
 
+    /// How many places have a deadline.
+    pub(crate) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.due.first().map(|(deadline, _)| *deadline)

@@ -1,4 +1,5 @@
 //! A consumer that keeps messages for ever stops nobody but its own sender.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

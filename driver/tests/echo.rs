@@ -1,4 +1,5 @@
 //! Requests go out, replies come back, and both sides may be replaced at any time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

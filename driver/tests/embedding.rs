@@ -1,4 +1,5 @@
 //! Drivers in a loop that somebody else owns.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -191,7 +192,7 @@ fn stale_spurious_and_foreign_events_change_nothing() {
     // Places are given up and taken again while events for their last owners are still coming.
     for round in 0..300 {
         let mut raw = Raw::connect(address);
-        raw.say(&[&b"GET /"[..], &raw::hello("guest"), &raw::hello("guest")[..20], b""][round % 4].to_vec());
+        raw.say([&b"GET /"[..], &raw::hello("guest"), &raw::hello("guest")[..20], b""][round % 4]);
         guests.push(raw);
         if round % 3 == 0 {
             guests.remove(guests.len() / 2);

@@ -1,4 +1,5 @@
 //! A client that cannot use its link file says which and why, and leaves it as it is.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! A server that cannot use a link file refuses that link with the reason, leaves the file as it is, and
 //! serves the others.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Floods of connections take a bounded number of places, and none from those who are served.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -56,7 +57,7 @@ fn half_open_connections_take_a_bounded_number_of_places_and_the_oldest_give_way
     assert_eq!(open(&all), newest);
     assert_eq!(siege.more_descriptors(), FLOOD + 100);
     drop(all);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn distinct_names_leave_no_files_and_no_names_behind() {
     assert_eq!(open(&all).len(), 100);
     assert!(all.iter().all(|raw| raw.ended || raw.understood().0.len() == 1), "those that stay are welcome");
     drop(all);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn refused_connections_that_stay_take_a_bounded_number_of_places() {
     let places = siege.more_descriptors() - FLOOD;
     assert!(places <= 100, "{places} sockets for refused connections");
     drop(all);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn one_address_takes_its_share_only_and_its_own_oldest_give_way() {
     settle(&mut siege, &mut others);
     assert_eq!(open(&others).len(), 15, "another address has its places still");
     drop((all, others));
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn is_a_fault(siege: &mut Siege, what: &str, bytes: &[u8]) {
 fn over(siege: Siege) {
     let mut siege = siege;
     siege.forget_link("mallory");
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]

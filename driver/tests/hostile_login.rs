@@ -45,7 +45,7 @@ fn silence_ends_at_the_deadline() {
     let _alone = alone();
     let mut siege = Siege::new();
     runs_into_the_deadline(&mut siege, b"");
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn one_byte_at_a_time_does_not_move_the_deadline() {
     let lasted = siege.world().now - start;
     assert!(lasted >= DEADLINE && lasted < DEADLINE + Duration::from_millis(500), "{lasted:?}");
     drop(raw);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn random_bytes_are_refused_as_malformed() {
         bytes[0] = bytes[0].max(b't' + 1);
         is_refused(&mut siege, &bytes, RefusalCode::Malformed);
     }
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn random_bytes_in_a_valid_login_end_in_a_refusal_or_at_the_deadline() {
         let (raw, lasted) = answer_to(&mut siege, &bytes);
         assert!(raw.refusal().is_some() || lasted >= DEADLINE, "bit flipped in byte {at}");
     }
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_login_cut_at_every_byte_leaves_nothing() {
         raw.until(siege.world(), "an end", |raw| raw.ended);
         assert!(raw.refusal().is_none(), "{cut}");
     }
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_login_that_stops_at_any_byte_runs_into_the_deadline() {
     let lasted = siege.world().now - start;
     assert!(lasted >= DEADLINE && lasted < DEADLINE + Duration::from_secs(1), "{lasted:?}");
     drop(all);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn messages_out_of_turn_versions_and_endless_bodies_are_refused() {
     is_refused(&mut siege, &endless, RefusalCode::Malformed);
     let app = &siege.world().at_server().app;
     assert_eq!(app.refusal(RefusalCode::Version).unwrap().numbers, [99, 1]);
-    siege.is_over();
+    siege.conclude();
 }
 
 #[test]
@@ -185,5 +185,5 @@ fn a_client_that_refuses_the_server_is_reported_with_its_name() {
     let refused = app.refusals().into_iter().find(|refused| !refused.by_us).unwrap();
     assert_eq!(refused.peer, Some(name("mallory")));
     assert!(!refused.refusal.to_string().contains('\x1b'), "a peer's text is escaped");
-    siege.is_over();
+    siege.conclude();
 }

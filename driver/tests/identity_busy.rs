@@ -1,4 +1,5 @@
 //! A second process under a name that is live: it is told so, and the live link notices nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -59,7 +60,7 @@ fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told()
     let (server, client) = stage.world.both();
     assert_eq!(client.app.story(), ["reset", "Reset"]);
     assert_eq!(server.app.story(), ["Fresh", "Cut", "reset", "Reset"]);
-    assert_eq!(server.driver.directory().kept(None).unwrap().len(), 1);
+    assert_eq!(server.driver.files().kept(None).unwrap().len(), 1);
     stage.exchange("on we go");
 }
 

@@ -32,7 +32,7 @@ fn a_client_that_lost_its_directory_starts_anew_and_both_are_told() {
     assert_eq!((report.ended, report.undelivered, report.peer_undelivered), (Some(ended), Some(3), None));
     let (path, messages) = report.kept.as_ref().unwrap();
     assert_eq!(*messages, 3);
-    let kept = server.driver.directory().kept(Some(&name("client"))).unwrap();
+    let kept = server.driver.files().kept(Some(&name("client"))).unwrap();
     assert_eq!((kept.len(), &kept[0].path, kept[0].session), (1, path, ended));
     assert_eq!(kept[0].undelivered.as_ref().unwrap().messages, 3);
     stage.exchange("on we go");
@@ -56,7 +56,7 @@ fn a_server_that_lost_its_directory_starts_anew_and_both_are_told() {
     let report = client.app.resets()[0];
     assert_eq!((report.ended, report.undelivered, report.peer_undelivered), (Some(ended), Some(2), None));
     assert_eq!(report.kept.as_ref().unwrap().1, 2);
-    let kept = client.driver.directory().kept(Some(&name("server"))).unwrap();
+    let kept = client.driver.files().kept(Some(&name("server"))).unwrap();
     assert_eq!((kept.len(), kept[0].session), (1, ended));
 
     assert_eq!(server.app.story(), ["reset", "Reset"]);
@@ -91,7 +91,7 @@ fn losing_and_losing_again_keeps_every_old_file() {
         files::delete(stage.ours.path());
         stage.start_client(App::default());
         stage.connected();
-        let kept = stage.world.at_server().driver.directory().kept(None).unwrap();
+        let kept = stage.world.at_server().driver.files().kept(None).unwrap();
         assert_eq!(kept.len(), round);
         assert!(kept.iter().all(|kept| kept.undelivered.as_ref().unwrap().messages == 1));
     }

@@ -4,8 +4,8 @@
 mod support;
 
 use support::app::{App, Habit};
-use support::files;
 use support::stage::Stage;
+use support::{World, files};
 
 #[test]
 fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_told() {
@@ -70,4 +70,45 @@ fn a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_l
     stage.start_server(App::with(Habit::Echo));
     stage.world.until("the reply", |world| world.clients[0].app.texts().ends_with(&["kept"]));
     assert_eq!(stage.world.clients[0].app.story(), ["Fresh", "Cut", "Resumed"]);
+}
+
+#[test]
+fn a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was() {
+    let mut stage = Stage::new();
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = support::server(directory.path());
+    config.link.name = "standby".parse().unwrap();
+    let mut beside: World<App, App> = World::new();
+    let standby = beside.serve(config, App::with(Habit::Echo));
+    stage.stop_client();
+    stage.client.addresses.push(standby);
+    stage.start_client(App::default());
+    for round in 0..3 {
+        stage.connected();
+        // For the first server, which is away by the time that it is committed.
+        stage.world.server = None;
+        stage.world.send(0, format!("to the first {round}").as_bytes());
+        stage.world.until("the standby", |world| {
+            beside.now = world.now;
+            beside.turn();
+            world.clients[0].app.connections().last().is_some_and(|login| login.address == standby)
+        });
+        stage.world.send(0, format!("to the standby {round}").as_bytes());
+        stage.world.until("its reply", |_| {
+            beside.turn();
+            beside.at_server().app.received.len() > round
+        });
+        stage.start_server(App::with(Habit::Echo));
+        let (now, server) = (beside.now, beside.at_server());
+        server.driver.link(now, &support::name("client")).unwrap().close();
+        stage.world.until("the first", |world| {
+            beside.turn();
+            world.clients[0].app.texts().iter().filter(|text| text.starts_with("to the first")).count()
+                == round + 1
+        });
+    }
+    let app = &stage.world.clients[0].app;
+    assert!(app.disputes().is_empty() && app.resets().is_empty());
+    assert_eq!(app.left_behind().len(), 3, "the first server's, each time: {:?}", app.left_behind());
+    assert_eq!(beside.at_server().app.texts(), ["to the standby 0", "to the standby 1", "to the standby 2"]);
 }

@@ -7,52 +7,9 @@ use std::time::Duration;
 
 use support::app::{App, Habit};
 use support::files;
+use support::quarrel::{QUARRELS, Quarrelling};
 use support::stage::Stage;
 use tcpshm_driver::{LoginRefused, Policy, RefusalCode};
-
-/// A pair that is going to quarrel as soon as both run. What either holds for the other: the client's
-/// messages, then the server's.
-struct Quarrelling {
-    stage: Stage,
-    code: RefusalCode,
-    ours: Option<u64>,
-    theirs: Option<u64>,
-}
-
-fn client_lost() -> Quarrelling {
-    let mut stage = Stage::new();
-    stage.stop_client();
-    stage.world.answer(b"for nobody");
-    stage.world.server = None;
-    files::delete(stage.ours.path());
-    Quarrelling { stage, code: RefusalCode::PeerLostClient, ours: None, theirs: Some(1) }
-}
-
-fn server_lost() -> Quarrelling {
-    let mut stage = Stage::new();
-    stage.stop_server();
-    stage.world.send(0, b"one");
-    stage.world.send(0, b"two");
-    stage.world.clients.clear();
-    files::delete(stage.theirs.path());
-    Quarrelling { stage, code: RefusalCode::PeerLostServer, ours: Some(2), theirs: None }
-}
-
-fn diverged() -> Quarrelling {
-    let mut stage = Stage::new();
-    stage.stop_client();
-    let backup = files::back_up(stage.ours.path());
-    stage.start_client(App::default());
-    stage.connected();
-    stage.exchange("after the backup");
-    stage.stop_client();
-    stage.world.answer(b"for nobody");
-    stage.world.server = None;
-    files::restore(stage.ours.path(), &backup);
-    Quarrelling { stage, code: RefusalCode::Diverged, ours: Some(0), theirs: Some(1) }
-}
-
-const QUARRELS: [fn() -> Quarrelling; 3] = [client_lost, server_lost, diverged];
 
 fn echo(app: App) -> App {
     App { habit: Habit::Echo, ..app }
@@ -62,12 +19,21 @@ fn echo(app: App) -> App {
 #[track_caller]
 fn nothing_changes(quarrelling: &mut Quarrelling, server: App, client: App) {
     let Quarrelling { stage, code, ours, theirs } = quarrelling;
+    let [mut at_ours, at_theirs] = [stage.ours.path(), stage.theirs.path()].map(files::contents);
     stage.start_server(server);
     stage.start_client(client);
-    stage.world.until("a refusal", |world| !world.clients[0].app.refusals().is_empty());
-    let before = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    if let Some(opened) = at_ours.get_mut(&files::client_file(stage.ours.path())) {
+        // Opening one's own file is not the login's doing.
+        *opened = files::content(&files::client_file(stage.ours.path()));
+    }
+    stage.world.until("refusals", |world| world.clients[0].app.refusals().len() > 1);
+    let prepared = files::contents(stage.ours.path());
     stage.world.pass(Duration::from_secs(20));
-    assert_eq!([stage.ours.path(), stage.theirs.path()].map(files::contents), before, "{code:?}");
+    assert!(files::contents(stage.theirs.path()) == at_theirs, "{code:?}: the server's files");
+    assert!(files::contents(stage.ours.path()) == prepared, "{code:?}: more files at every attempt");
+    for (path, content) in at_ours {
+        assert!(prepared[&path] == content, "{code:?}: {}", path.display());
+    }
 
     let count = |refused: &LoginRefused| refused.refusal.undelivered.map(|undelivered| undelivered.messages);
     let (server, client) = stage.world.both();
@@ -133,8 +99,8 @@ fn a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released
     assert_eq!(client.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
     assert_eq!(server.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
 
-    let kept = server.driver.directory().kept(None).unwrap();
-    server.driver.directory().release(&kept[0]).unwrap();
+    let kept = server.driver.files().kept(None).unwrap();
+    server.driver.files().release(&kept[0]).unwrap();
     stage.connected();
     stage.exchange("on we go");
 }
@@ -156,9 +122,9 @@ fn a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released
     assert_eq!(client.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
     assert!(!client.driver.is_connected());
 
-    let kept = client.driver.directory().kept(None).unwrap();
+    let kept = client.driver.files().kept(None).unwrap();
     assert_eq!(kept.len(), 1);
-    client.driver.directory().release(&kept[0]).unwrap();
+    client.driver.files().release(&kept[0]).unwrap();
     stage.connected();
     stage.exchange("on we go");
 }
@@ -170,7 +136,7 @@ fn a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_be
     files::delete(stage.ours.path());
     stage.start_client(App::default());
     stage.connected();
-    assert_eq!(stage.world.at_server().driver.directory().kept(None).unwrap().len(), 1);
+    assert_eq!(stage.world.at_server().driver.files().kept(None).unwrap().len(), 1);
     stage.stop_server();
     std::fs::remove_file(files::server_file(stage.theirs.path())).unwrap();
     stage.start_server(App::with(Habit::Echo));

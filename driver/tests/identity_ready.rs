@@ -1,5 +1,6 @@
 //! A login that is cut where only one side knows its outcome: the next one goes on as if it had been
 //! the first, and nobody hears of a loss.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -43,8 +44,8 @@ fn link_and_no_loss(world: &mut World<App, App>, cut: &str) {
     for app in [&server.app, &client.app] {
         assert!(app.disputes().is_empty() && app.resets().is_empty(), "{cut}: {:?}", app.notes);
     }
-    assert_eq!(files::names(client.driver.directory().path()), ["c~client~server.link"], "{cut}");
-    assert_eq!(files::names(server.driver.directory().path()), ["s~server~client.link"], "{cut}");
+    assert_eq!(files::names(client.driver.files().path()), ["c~client~server.link"], "{cut}");
+    assert_eq!(files::names(server.driver.files().path()), ["s~server~client.link"], "{cut}");
 }
 
 #[test]
@@ -117,4 +118,27 @@ fn a_ready_lost_on_a_link_with_history_is_made_up_for_by_the_next() {
     assert_eq!(client.app.story(), ["Resumed"]);
     assert!(server.app.outcomes().len() >= 4 && server.app.disputes().is_empty());
     stage.exchange("on we go");
+}
+
+#[test]
+fn a_later_login_cut_after_any_byte_is_made_up_for_by_the_next() {
+    let mut stage = Stage::new();
+    let near = stage.world.lay_cable(stage.client.addresses[0]);
+    stage.client.addresses = vec![near];
+    let cuts = (1..150).step_by(2).flat_map(|cut| [(cut, usize::MAX), (usize::MAX, cut)]);
+    for (up, down) in cuts {
+        stage.stop_client();
+        (stage.world.cables[0].up, stage.world.cables[0].down) = (up, down);
+        stage.start_client(App::default());
+        stage.world.send(0, b"through");
+        stage.world.until("the cut", |world| is_stuck(world) || world.clients[0].driver.is_connected());
+        (0..5).for_each(|_| stage.world.turn());
+        (stage.world.cables[0].up, stage.world.cables[0].down) = (usize::MAX, usize::MAX);
+        stage.world.cables[0].last().cut();
+        stage.world.until("the reply", |world| world.clients[0].app.texts() == ["through"]);
+        stage.world.calm();
+    }
+    let (server, client) = stage.world.both();
+    assert_eq!(server.app.texts().iter().filter(|text| **text == "through").count(), 150);
+    assert!(server.app.disputes().is_empty() && client.app.disputes().is_empty());
 }

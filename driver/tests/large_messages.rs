@@ -1,4 +1,5 @@
 //! Messages of many megabytes, whole, through sockets of any size.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

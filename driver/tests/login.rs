@@ -1,4 +1,5 @@
 //! What the two sides tell each other at a login, and what ends one before any file is looked at.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

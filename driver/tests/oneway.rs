@@ -1,4 +1,5 @@
 //! A stream in one direction runs as fast as its ring goes round, whatever the clock does.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

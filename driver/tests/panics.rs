@@ -1,12 +1,14 @@
 //! A handler that panics takes one connection with it, and no message.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use support::app::{App, Habit};
-use support::client;
+use support::app::{App, Habit, Note};
 use support::stage::Stage;
+use support::{client, name};
+use tcpshm_driver::Delivered;
 
 /// Turns the world as a host does that survives its handlers.
 #[track_caller]
@@ -16,8 +18,20 @@ fn until_it_panics(stage: &mut Stage) {
     assert_eq!(message, "as it was told");
 }
 
+/// Where the message ends that was told to be unconsumed.
+#[track_caller]
+fn unconsumed(app: &App) -> Delivered {
+    let told = app.notes.iter().filter_map(|note| match note {
+        Note::Unconsumed(position) => Some(*position),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1);
+    told[0]
+}
+
 #[test]
-fn a_message_that_makes_the_servers_handler_panic_comes_again_and_other_links_go_on() {
+fn a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over() {
     let mut stage = Stage::new();
     let directory = tempfile::tempdir().unwrap();
     let mut other = client(directory.path(), stage.client.addresses[0]);
@@ -29,36 +43,49 @@ fn a_message_that_makes_the_servers_handler_panic_comes_again_and_other_links_go
     for text in ["good", "poison", "behind it"] {
         stage.world.send(0, text.as_bytes());
     }
-    for _ in 0..3 {
-        until_it_panics(&mut stage);
-        stage.world.send(1, b"and me?");
-        stage.world.clients[1].app.received.clear();
-        stage.world.until("the other's reply", |world| !world.clients[1].app.received.is_empty());
-    }
-    assert_eq!(stage.world.clients[0].app.texts(), ["first", "good"]);
-    assert!(stage.world.clients[1].app.endings().is_empty());
-    let endings = stage.world.at_server().app.endings();
-    assert!(endings.iter().all(|ending| *ending == "HandlerPanicked"), "{endings:?}");
+    until_it_panics(&mut stage);
+    stage.world.until("the end", |world| !world.at_server().app.endings().is_empty());
+    let now = stage.world.now;
+    let server = stage.world.at_server();
+    assert_eq!(server.app.endings(), ["HandlerPanicked"]);
+    let position = unconsumed(&server.app);
+    server.driver.link(now, &name("client")).unwrap().consume_through(position).unwrap();
 
-    stage.world.at_server().app.panics_at = None;
-    stage
-        .world
-        .until("the rest", |world| world.clients[0].app.texts() == ["first", "good", "poison", "behind it"]);
+    stage.world.until("the rest", |world| world.clients[0].app.texts() == ["first", "good", "behind it"]);
+    stage.world.send(1, b"and me?");
+    stage.world.until("the other's reply", |world| world.clients[1].app.texts() == ["and me?"]);
+    assert!(stage.world.clients[1].app.endings().is_empty());
     assert!(stage.world.at_server().app.disputes().is_empty());
 }
 
 #[test]
-fn a_message_that_makes_the_clients_handler_panic_comes_again() {
+fn a_message_that_made_a_handler_panic_comes_again_after_a_restart() {
     let mut stage = Stage::new();
-    stage.world.clients[0].app.panics_at = Some(b"poison".to_vec());
+    stage.world.at_server().app.panics_at = Some(b"poison".to_vec());
     for text in ["poison", "behind it"] {
         stage.world.send(0, text.as_bytes());
     }
     for _ in 0..3 {
         until_it_panics(&mut stage);
+        stage.world.server = None;
+        stage.start_server(App { panics_at: Some(b"poison".to_vec()), ..App::with(Habit::Echo) });
     }
-    stage.world.clients[0].app.panics_at = None;
+    stage.world.at_server().app.panics_at = None;
     stage.world.until("the rest", |world| world.clients[0].app.texts() == ["first", "poison", "behind it"]);
-    assert_eq!(stage.world.at_server().app.habit, Habit::Echo);
+}
+
+#[test]
+fn a_client_survives_its_handler_too() {
+    let mut stage = Stage::new();
+    stage.world.clients[0].app.panics_at = Some(b"poison".to_vec());
+    for text in ["poison", "behind it"] {
+        stage.world.send(0, text.as_bytes());
+    }
+    until_it_panics(&mut stage);
+    stage.world.until("the end", |world| !world.clients[0].app.endings().is_empty());
+    assert_eq!(stage.world.clients[0].app.endings(), ["HandlerPanicked"]);
+    let (now, position) = (stage.world.now, unconsumed(&stage.world.clients[0].app));
+    stage.world.clients[0].driver.link(now).unwrap().consume_through(position).unwrap();
+    stage.world.until("the rest", |world| world.clients[0].app.texts() == ["first", "behind it"]);
     stage.exchange("on we go");
 }

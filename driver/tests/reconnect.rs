@@ -1,4 +1,5 @@
 //! A client finds its server again: at another address, later, and without hurry.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -52,6 +52,13 @@ impl LinkDirectory {
         Ok(self.folder.link_names(&prefix)?.into_iter().filter_map(kept).collect())
     }
 
+    /// How many files of one peer are kept aside. Reads their names only.
+    pub fn kept_count(&self, peer: &Name) -> Result<usize, FileError> {
+        let names = self.folder.link_names(&self.name(peer, Place::Main).to_string())?;
+        let kept = |name: &&LinkName| matches!(name.place, Place::Kept(_)) && name.peer == *peer;
+        Ok(names.iter().filter(kept).count())
+    }
+
     /// Removes a file kept aside: the application is done with what is in it. A second time is harmless.
     pub fn release(&self, kept: &Kept) -> Result<(), FileError> {
         self.lock.check(&self.folder)?;

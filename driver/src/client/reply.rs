@@ -138,12 +138,12 @@ impl Client {
 
     fn has_room_aside(&self, server: &Name, app: &mut impl Handler) -> bool {
         let allowed = self.config.link.max_kept;
-        match self.directory.kept(Some(server)) {
-            Ok(kept) if kept.len() < allowed || self.session.is_none() => true,
+        match self.directory.kept_count(server) {
+            Ok(kept) if kept < allowed || self.session.is_none() => true,
             Ok(kept) => {
                 let mut refusal =
                     Refusal::new(RefusalCode::KeptFull, "this client keeps too many files of this link");
-                refusal.numbers = [kept.len() as u64, allowed as u64];
+                refusal.numbers = [kept as u64, allowed as u64];
                 let address = self.config.addresses[self.address];
                 app.refused(&LoginRefused { peer: Some(server.clone()), address, by_us: true, refusal });
                 false

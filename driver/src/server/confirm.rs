@@ -71,6 +71,10 @@ impl Server {
         if self.logins.is_stale(client, admitted.order) {
             return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again"));
         }
+        if confirm.proposed.is_some_and(|proposed| self.logins.is_dead(client, proposed.session)) {
+            // Its client was told to forget it, and this comes late.
+            return Err(Refusal::new(RefusalCode::ProposalDead, "it was refused before"));
+        }
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
         let holdings = self.holdings(client, confirm).map_err(|error| storage(error, app))?;
         let record = holdings.as_ref().map(|holdings| &holdings.record);
@@ -91,9 +95,10 @@ impl Server {
                 self.begin(now, admitted, confirm, session, &streams, holdings, app)?
             }
             _ => {
-                if verdict == Verdict::ProposalDead {
-                    // The client forgets the proposal, so none of its earlier Confirms may bring it back.
-                    self.logins.overtake(client, admitted.order);
+                if verdict == Verdict::ProposalDead
+                    && let Some(dead) = confirm.proposed
+                {
+                    self.logins.bury(client, dead.session);
                 }
                 return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app));
             }
@@ -241,8 +246,8 @@ impl Server {
         if holdings.is_none() {
             return Ok(());
         }
-        let kept = self.directory.kept(Some(client));
-        let kept = kept.map_err(|error| storage_refusal(client, &error, app))?.len();
+        let kept = self.directory.kept_count(client);
+        let kept = kept.map_err(|error| storage_refusal(client, &error, app))?;
         let allowed = self.config.link.max_kept;
         if kept < allowed {
             return Ok(());
@@ -303,7 +308,7 @@ impl Server {
         let Accepted { mut session, ready, report } = accepted;
         connected.outcome = ready.outcome;
         let queued = pending.login.ready(&ready);
-        self.logins.leave(pending.arrival, Some(client));
+        let arrival = pending.arrival;
         let preamble = pending.login.poll_transmit().to_vec();
         let (stream, address, rest) = pending.handshake.into_parts();
         let connection = Connection::new(stream, address, &preamble, &rest);
@@ -311,6 +316,8 @@ impl Server {
             app.reset(&mut Link::new(&mut session), report);
         }
         app.connected(&mut Link::new(&mut session), &connected);
+        // Not before: the place of a login whose handler panics is found by its arrival.
+        self.logins.leave(arrival, Some(client));
         self.live.insert(client.clone(), index);
         self.timers.cancel(index);
         let live = Box::new(Live { connection, session, queued: false });

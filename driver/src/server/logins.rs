@@ -1,9 +1,9 @@
 //! Which logins are under way, and which of them came too late.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
-use tcpshm_protocol::Name;
+use tcpshm_protocol::{Name, SessionId};
 
 /// The logins in progress, oldest first, and the order in which their Hellos were read.
 #[derive(Debug, Default)]
@@ -20,8 +20,11 @@ pub(crate) struct Logins {
 #[derive(Debug, Default)]
 struct Said {
     logins: usize,
-    /// The latest Hello whose Confirm settled something, among those it could have overtaken.
-    settled: u64,
+    /// The Hello of the last accepted Confirm under the name, among those it could have overtaken.
+    accepted: u64,
+    /// Proposals that clients were told to forget, the latest at the back. An id never comes to life
+    /// again, so refusing it is always right.
+    dead: VecDeque<SessionId>,
 }
 
 impl Logins {
@@ -71,17 +74,34 @@ impl Logins {
         self.hellos
     }
 
-    /// Whether a Confirm under `name` whose Hello was read after `hello` has settled something.
+    /// Whether a Confirm under `name` was accepted whose Hello was read after `hello`.
     pub(crate) fn is_stale(&self, name: &Name, hello: u64) -> bool {
-        self.names.get(name).is_some_and(|said| hello < said.settled)
+        self.names.get(name).is_some_and(|said| hello < said.accepted)
     }
 
-    /// A Confirm was accepted, or made its client forget something: from here on those that were begun
-    /// before it decide nothing, however late they arrive.
+    /// A Confirm was accepted: those that were begun before it decide nothing, however late they arrive.
     pub(crate) fn overtake(&mut self, name: &Name, hello: u64) {
         if let Some(said) = self.names.get_mut(name) {
-            said.settled = said.settled.max(hello);
+            said.accepted = said.accepted.max(hello);
         }
+    }
+
+    /// The client was told to forget a proposal: a delayed Confirm must not bring it back.
+    ///
+    /// The id is remembered and not the order of the Hello, since anybody can have an invented proposal
+    /// refused, and would make the owner's own logins stale by it.
+    pub(crate) fn bury(&mut self, name: &Name, proposal: SessionId) {
+        if let Some(said) = self.names.get_mut(name) {
+            said.dead.push_back(proposal);
+            if said.dead.len() > REMEMBERED {
+                said.dead.pop_front();
+            }
+        }
+    }
+
+    /// Whether a proposal was refused for good while this login was under way.
+    pub(crate) fn is_dead(&self, name: &Name, proposal: SessionId) -> bool {
+        self.names.get(name).is_some_and(|said| said.dead.contains(&proposal))
     }
 
     /// The place of the login that has to make room for one more from `address`, if any.
@@ -94,6 +114,10 @@ impl Logins {
         oldest.map(|(place, _)| *place)
     }
 }
+
+/// Dead proposals remembered for one name: more than a client can have had refused in the time that a
+/// login may take, unless somebody floods the name.
+const REMEMBERED: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -115,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirm_is_stale_when_a_later_one_has_settled_something() {
+    fn a_confirm_is_stale_when_a_later_hello_was_accepted() {
         let mut logins = Logins::default();
         let name: Name = "c".parse().unwrap();
         let arrivals = [0, 1].map(|place| logins.arrive(place, address(1)));
@@ -127,5 +151,19 @@ mod tests {
             logins.leave(arrival, Some(&name));
         }
         assert!(logins.names.is_empty() && logins.per_address.is_empty() && logins.arrivals.is_empty());
+    }
+
+    #[test]
+    fn a_dead_proposal_is_remembered_as_long_as_a_login_under_the_name_is_under_way() {
+        let mut logins = Logins::default();
+        let name: Name = "c".parse().unwrap();
+        let proposal = SessionId::new(7).unwrap();
+        let arrival = logins.arrive(0, address(1));
+        let hello = logins.hello(&name);
+        logins.bury(&name, proposal);
+        assert!(logins.is_dead(&name, proposal) && !logins.is_stale(&name, hello));
+        assert!(!logins.is_dead(&name, SessionId::new(8).unwrap()));
+        logins.leave(arrival, Some(&name));
+        assert!(!logins.is_dead(&name, proposal));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use tcpshm_protocol::{Name, Session};
 use tcpshm_protocol::login::{Hello, ServerLogin, UserData};
+use tcpshm_protocol::{Name, Session};
 use tcpshm_shm::Mapped;
 
 use crate::connection::Connection;

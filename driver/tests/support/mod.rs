@@ -9,6 +9,7 @@ pub(crate) mod app;
 pub(crate) mod cable;
 pub(crate) mod files;
 pub(crate) mod process;
+pub(crate) mod quarrel;
 pub(crate) mod raw;
 pub(crate) mod siege;
 pub(crate) mod stage;
@@ -88,6 +89,8 @@ pub(crate) struct World<A, B> {
     pub(crate) turns: usize,
     /// How much time every turn takes, for a world that is never quiet.
     pub(crate) tick: Duration,
+    /// Whether drivers are spun in place of being told of the time only.
+    pub(crate) spins: bool,
     /// The clock does not jump past this.
     halt: Option<Instant>,
 }
@@ -106,6 +109,7 @@ impl<A: Handler, B: Handler> World<A, B> {
             quiet: 0,
             turns: 0,
             tick: Duration::ZERO,
+            spins: false,
             halt: None,
         }
     }
@@ -168,7 +172,10 @@ impl<A: Handler, B: Handler> World<A, B> {
         self.now += self.tick;
         let wait = if self.quiet == 0 { Duration::ZERO } else { Duration::from_millis(1) };
         self.poll.poll(&mut self.events, Some(wait)).unwrap();
-        let carried = self.cables.iter_mut().fold(false, |carried, cable| cable.turn() || carried);
+        let mut carried = false;
+        for cable in &mut self.cables {
+            carried |= cable.turn();
+        }
         self.quiet = if self.events.is_empty() && !carried { self.quiet + 1 } else { 0 };
         for event in &self.events {
             if let Some(seat) = self.server.as_mut().filter(|seat| seat.driver.owns(event.token())) {
@@ -180,10 +187,10 @@ impl<A: Handler, B: Handler> World<A, B> {
         }
         self.haunt();
         if let Some(seat) = &mut self.server {
-            seat.driver.handle_timeout(self.now, &mut seat.app);
+            look_after(seat, self.spins, self.now);
         }
         for seat in &mut self.clients {
-            seat.driver.handle_timeout(self.now, &mut seat.app);
+            look_after(seat, self.spins, self.now);
         }
         self.move_clock();
     }
@@ -256,5 +263,13 @@ impl<A: Handler, B: Handler> World<A, B> {
     #[track_caller]
     pub(crate) fn calm(&mut self) {
         self.pass(Duration::from_millis(20));
+    }
+}
+
+fn look_after<D: Driver, A: Handler>(seat: &mut Seat<D, A>, spins: bool, now: Instant) {
+    if spins {
+        seat.driver.spin(now, &mut seat.app);
+    } else {
+        seat.driver.handle_timeout(now, &mut seat.app);
     }
 }

@@ -65,7 +65,7 @@ impl Siege {
 
     /// Everything is as it was before, and the good client had its echoes all the time.
     #[track_caller]
-    pub(crate) fn is_over(mut self) {
+    pub(crate) fn conclude(mut self) {
         self.world().pass(Duration::from_secs(2));
         assert_eq!(descriptors(), self.descriptors, "descriptors");
         assert_eq!(files::names(self.stage.theirs.path()), self.names);

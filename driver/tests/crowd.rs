@@ -1,0 +1,47 @@
+//! Many clients of one server, which is killed and comes back.
+
+mod support;
+
+use std::time::Duration;
+
+use support::app::{App, Habit};
+use support::{World, client, name, server};
+
+const CLIENTS: usize = 60;
+
+#[test]
+fn all_clients_of_a_server_that_comes_back_resume_within_seconds_and_no_login_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut world: World<App, App> = World::new();
+    let mut config = server(directory.path());
+    config.listen = vec![world.serve(config.clone(), App::with(Habit::Echo))];
+    for number in 0..CLIENTS {
+        let mut config = client(directory.path(), config.listen[0]);
+        config.link.name = name(&format!("client-{number}"));
+        world.connect(config, App::default());
+    }
+    let all = |world: &mut World<App, App>| world.clients.iter().all(|client| client.driver.is_connected());
+    world.until("all links", all);
+    for round in 1..=2 {
+        for index in 0..CLIENTS {
+            world.send(index, b"are you there?");
+        }
+        world.server = None;
+        world.until("all notices", |world| world.clients.iter().all(|client| !client.driver.is_connected()));
+        world.pass(Duration::from_secs(2));
+        let start = world.now;
+        world.serve(config.clone(), App::with(Habit::Echo));
+        world.until("all links", all);
+        assert!(world.now - start <= Duration::from_secs(1), "the longest back-off");
+        world.until("all replies", |world| {
+            world.clients.iter().all(|client| client.app.received.len() == round)
+        });
+    }
+    let (server, clients) = (world.server.as_ref().unwrap(), &world.clients);
+    assert_eq!(server.driver.connections(), CLIENTS);
+    assert!(server.app.refusals().is_empty());
+    for client in clients {
+        assert!(client.app.refusals().is_empty() && client.app.disputes().is_empty());
+        assert_eq!(client.app.outcomes().len(), 3, "a login at the start and one for each return");
+    }
+}
