@@ -37,7 +37,10 @@ fn main() {
     let arguments = Arguments::parse();
     let (rounds, scale) = if arguments.quick { (3, 10) } else { (7, 1) };
     println!("one-way TCP, two threads, ring {} bytes, {rounds} rounds, medians", arguments.ring);
-    println!("{:>8} {:>10} {:>12} {:>10} {:>10} {:>8}", "payload", "messages", "M msg/s", "MB/s", "floor MB/s", "ratio");
+    println!(
+        "{:>8} {:>10} {:>12} {:>10} {:>10} {:>8}",
+        "payload", "messages", "M msg/s", "MB/s", "floor MB/s", "ratio"
+    );
     for (payload, messages) in [(16, 10_000_000), (64, 6_000_000), (1024, 1_000_000)] {
         let count = messages / scale;
         let frame = (payload + 16_usize).next_multiple_of(8);
@@ -144,8 +147,7 @@ fn link_stream(payload: usize, count: u64, ring: u64) -> Duration {
 }
 
 fn receive(directory: &Path, ring: u64, count: u64, tell: &mpsc::Sender<SocketAddr>) -> Duration {
-    let mut config =
-        ServerConfig::new("sink".parse().unwrap(), directory, "127.0.0.1:0".parse().unwrap());
+    let mut config = ServerConfig::new("sink".parse().unwrap(), directory, "127.0.0.1:0".parse().unwrap());
     config.link.limits.accept = Geometry::new(ring, 1024).unwrap();
     let server = Server::bind(config).unwrap();
     tell.send(server.local_addresses().unwrap()[0]).unwrap();

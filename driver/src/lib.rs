@@ -78,3 +78,8 @@ pub use tcpshm_protocol::{
 };
 pub use tcpshm_shm as shm;
 pub use tcpshm_shm::{FileError, Kept};
+
+/// The program in the project's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
