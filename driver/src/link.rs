@@ -128,6 +128,11 @@ impl<'l> Link<'l> {
         self.session.space()
     }
 
+    /// Since when the peer has consumed nothing although messages wait for it; `None` if nothing waits.
+    pub fn behind_since(&self) -> Option<Instant> {
+        self.session.behind_since()
+    }
+
     /// What the peer is not known to have consumed. Counts messages: not for every one of them.
     pub fn undelivered(&self) -> Undelivered {
         self.session.undelivered()

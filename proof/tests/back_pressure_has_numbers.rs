@@ -147,3 +147,23 @@ fn a_close_is_told_after_what_is_half_written_and_says_what_is_owed() {
     pair.elapse(SECOND);
     pair.check_complete();
 }
+
+#[test]
+fn a_session_says_since_when_its_peer_is_behind() {
+    let mut solo = Solo::new(Role::Server, Geometry::new(128, 40).expect("a geometry"));
+    let since = |solo: &mut Solo| {
+        solo.transmit();
+        solo.session.behind_since()
+    };
+    assert_eq!(since(&mut solo), None);
+    let first = solo.clock.now();
+    [8, 8].map(|len| solo.send(len).expect("room"));
+    assert_eq!(since(&mut solo), Some(first));
+    solo.clock.advance(SECOND);
+    assert_eq!(since(&mut solo), Some(first), "nothing was consumed");
+    solo.input(wire::control(wire::ACK, solo.ends()[1])).expect("a true ack");
+    let second = solo.clock.now();
+    assert_eq!(since(&mut solo), Some(second), "one of two was");
+    solo.input(wire::control(wire::ACK, solo.ends()[2])).expect("a true ack");
+    assert_eq!(since(&mut solo), None, "it has caught up");
+}

@@ -4,6 +4,8 @@
 mod carrier;
 mod login;
 
+use std::time::Instant;
+
 use crate::batch::Batch;
 use crate::control::CloseReason;
 use crate::header::Header;
@@ -41,6 +43,9 @@ pub struct Session<S: Storage> {
     /// The consumption told at the last login: the peer's stream on its connection starts there, even
     /// if more was consumed since.
     told: Position,
+    /// Since when the peer has consumed nothing of what it owes: when the first message was waiting, or the
+    /// last acknowledgement left some.
+    behind_since: Option<(Position, Instant)>,
     attached: Option<Attached>,
 }
 
@@ -51,7 +56,7 @@ impl<S: Storage> Session<S> {
         let (header, queue) = Queue::open(storage, nonce)?;
         let lending = Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None };
         let told = queue.consumed();
-        Ok(Self { header, queue, lending, told, attached: None })
+        Ok(Self { header, queue, lending, told, behind_since: None, attached: None })
     }
 
     // ---- sending ----
@@ -211,6 +216,12 @@ impl<S: Storage> Session<S> {
         self.queue.space()
     }
 
+    /// Since when the peer has consumed nothing although messages wait for it, as far as this session was
+    /// told the time; `None` if nothing waits. How far it is behind is [`Session::undelivered`].
+    pub fn behind_since(&self) -> Option<Instant> {
+        self.behind_since.map(|(_, since)| since)
+    }
+
     /// What the peer is not known to have consumed. Counts frames: not for every message.
     pub fn undelivered(&self) -> Undelivered {
         self.queue.undelivered()
@@ -218,5 +229,15 @@ impl<S: Storage> Session<S> {
 
     fn delivered_at(&self, end: Position) -> Delivered {
         Delivered { session: self.queue.session, to: self.header.role, end }
+    }
+
+    /// Keeps [`Session::behind_since`] up to date. Called whenever the time is told.
+    fn watch_the_peer(&mut self, now: Instant) {
+        let acked = self.queue.acked();
+        if acked == self.queue.tail() {
+            self.behind_since = None;
+        } else if self.behind_since.is_none_or(|(then, _)| then != acked) {
+            self.behind_since = Some((acked, now));
+        }
     }
 }

@@ -189,6 +189,7 @@ impl<S: Storage> Session<S> {
     /// nothing to write. Report what was written to [`Session::handle_transmitted`].
     pub fn poll_transmit(&mut self, now: Instant) -> &[u8] {
         self.watch_for_stall(now);
+        self.watch_the_peer(now);
         let Some(attached) = &mut self.attached else {
             return &[];
         };
