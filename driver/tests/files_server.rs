@@ -158,3 +158,26 @@ fn a_directory_that_others_can_write_is_refused() {
     let error = Server::bind(support::server(directory.path())).unwrap_err();
     assert!(matches!(error, SetupError::Directory(DirectoryError::WrongMode { mode: 0o777, .. })), "{error}");
 }
+
+#[test]
+fn a_reset_whose_last_step_was_cut_off_by_a_kill_is_finished_at_the_next_login() {
+    let mut stage = Stage::new();
+    stage.stop_client();
+    stage.world.answer(b"for nobody");
+    files::delete(stage.ours.path());
+    stage.start_client(App::default());
+    stage.connected();
+    let current = stage.session_at_server().get();
+    let server = stage.world.at_server();
+    let kept = server.driver.files().kept(None).unwrap().remove(0);
+    stage.stop_server();
+    // The names were exchanged, and the old file has not got its new name yet.
+    let half_way = stage.theirs.path().join(format!("s~server~client.link.{current:032x}.new"));
+    fs::rename(&kept.path, &half_way).unwrap();
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    assert!(!half_way.exists());
+    let again = stage.world.at_server().driver.files().kept(None).unwrap().remove(0);
+    assert_eq!((again.session, again.undelivered.unwrap().messages), (kept.session, 1));
+    stage.exchange("on we go");
+}

@@ -9,7 +9,8 @@ use support::app::App;
 use support::raw::{self, Raw};
 use support::stage::Stage;
 use support::{files, kind, limits, name};
-use tcpshm_driver::protocol::login::{CarrierWish, Hello, LoginMessage, Silence};
+use tcpshm_driver::protocol::login::{CarrierWish, Confirm, Hello, Holding, LoginMessage, Ready, Silence};
+use tcpshm_driver::protocol::{Nonce, Position, Standing, Undelivered};
 use tcpshm_driver::{Admission, Carrier, RefusalCode, SendError, UserData};
 
 fn user_data(bytes: &[u8]) -> UserData {
@@ -220,4 +221,57 @@ fn a_delayed_confirm_of_an_abandoned_connection_is_stale() {
     assert_eq!(first.refusal().unwrap().code, RefusalCode::StaleConfirm);
     second.listen();
     assert!(!second.ended, "the later one is not disturbed");
+}
+
+/// What a client "guest" that holds the session 5 says, if it saw this Ready of it.
+fn holding(ready: &Ready) -> Confirm {
+    let held = Holding { session: ready.session, attachment: ready.attachment, standing: Standing::START };
+    let undelivered = Undelivered { messages: 0, from: Position::ZERO, upto: Position::ZERO };
+    Confirm { held: Some(held), undelivered: Some(undelivered), ..none() }
+}
+
+/// The answer to a Confirm of "guest"; the connection is over afterwards.
+#[track_caller]
+fn answer(stage: &mut Stage, confirm: Confirm) -> LoginMessage {
+    let mut raw = Raw::connect(stage.client.addresses[0]);
+    raw.say(&[raw::hello("guest"), raw::encode(LoginMessage::Confirm(confirm))].concat());
+    raw.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
+    let answer = raw.understood().0.remove(1);
+    drop(raw);
+    stage.world.until("its end", |world| world.at_server().driver.connections() == 1);
+    answer
+}
+
+#[test]
+fn leave_to_reset_is_void_once_any_login_was_accepted_and_good_for_one() {
+    let mut stage = Stage::new();
+    let begin = |id| Confirm { proposed: Some(raw::proposal(id)), ..none() };
+    let LoginMessage::Ready(ready) = answer(&mut stage, begin(5)) else { panic!("a first login") };
+    let LoginMessage::Refusal(refusal) = answer(&mut stage, begin(6)) else { panic!("its state is lost") };
+    assert_eq!(refusal.code, RefusalCode::PeerLostClient);
+    let reset = Confirm { token: refusal.token, ..begin(6) };
+    assert!(reset.token.is_some());
+
+    assert!(matches!(answer(&mut stage, holding(&ready)), LoginMessage::Ready(_)));
+    let LoginMessage::Refusal(refusal) = answer(&mut stage, reset) else { panic!("an old leave") };
+    assert_eq!(refusal.code, RefusalCode::TokenVoid);
+
+    let LoginMessage::Refusal(refusal) = answer(&mut stage, begin(6)) else { panic!("its state is lost") };
+    let reset = Confirm { token: refusal.token, ..begin(6) };
+    assert!(matches!(answer(&mut stage, reset.clone()), LoginMessage::Ready(_)));
+    let again = Confirm { proposed: Some(raw::proposal(7)), ..reset };
+    let LoginMessage::Refusal(refusal) = answer(&mut stage, again) else { panic!("a used leave") };
+    assert_eq!(refusal.code, RefusalCode::TokenVoid);
+}
+
+/// Nothing shown.
+fn none() -> Confirm {
+    Confirm {
+        held: None,
+        proposed: None,
+        disputed: false,
+        token: None,
+        undelivered: None,
+        nonce: Nonce::new(1),
+    }
 }

@@ -112,12 +112,10 @@ fn a_server_listens_on_several_addresses_with_one_port_for_both_families() {
     let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let mut config = server(theirs.path());
     config.listen = vec![SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from(([0_u16; 8], port))];
-    let Ok(server) = tcpshm_driver::Server::bind(config.clone()) else {
-        return skipped("somebody took the port meanwhile");
-    };
-    drop(server);
     let mut world = World::<App, App>::new();
-    world.serve(config, App::default());
+    if world.try_serve(config, App::default()).is_err() {
+        return skipped("somebody took the port meanwhile");
+    }
     for (number, loopback) in ["127.0.0.1", "::1"].into_iter().enumerate() {
         let mut config = client(ours.path(), SocketAddr::new(loopback.parse().unwrap(), port));
         config.link.name = support::name(&format!("client-{number}"));
@@ -176,6 +174,21 @@ fn the_back_off_grows_to_its_limit_and_is_jittered() {
     assert!(short > late.len() / 10 && short < late.len() / 2, "{short} of {} are short", late.len());
     // The clock of this world moves after three quiet turns.
     assert!(turns < waits.len() * 8, "{turns} turns for {} attempts: a busy loop", waits.len());
+}
+
+#[test]
+fn a_link_that_lasted_is_tried_again_at_once_however_long_the_server_was_away_before() {
+    let mut stage = Stage::new();
+    stage.stop_server();
+    stage.world.pass(Duration::from_secs(60));
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    stage.world.pass(Duration::from_secs(10));
+    let near = stage.world.now;
+    stage.stop_server();
+    stage.start_server(App::with(Habit::Echo));
+    stage.connected();
+    assert!(stage.world.now - near <= Duration::from_millis(10), "{:?}", stage.world.now - near);
 }
 
 #[test]

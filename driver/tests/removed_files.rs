@@ -35,7 +35,7 @@ impl Tampering {
     fn goes_on(&mut self) {
         self.stage.exchange("unimpressed");
         let now = self.stage.world.now;
-        self.stage.world.clients[0].driver.link(now).unwrap().close();
+        self.stage.world.clients[0].driver.link(now).expect("a link").close();
         self.stage.world.until("the end", |world| !world.clients[0].driver.is_connected());
         self.stage.connected();
         self.stage.exchange("still there");

@@ -94,6 +94,8 @@ impl Stage {
         let came = self.world.clients[0].app.texts() == [waiting];
         let reported = self.world.at_server().app.resets().iter().any(|reset| reset.undelivered == Some(1));
         assert!(came != reported, "{:?}", self.world.at_server().app.notes);
+        let told = !self.world.clients[0].app.resets().is_empty();
+        assert_eq!(told, reported, "both sides or neither: {:?}", self.world.clients[0].app.notes);
         self.exchange("on we go");
     }
 }

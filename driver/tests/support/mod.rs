@@ -19,9 +19,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tcpshm_driver::mio::{Events, Poll};
 use tcpshm_driver::{
     Client, ClientConfig, Driver, Geometry, Handler, Kind, Limits, LinkConfig, Name, Server, ServerConfig,
+    SetupError,
 };
 
 use cable::Cable;
@@ -83,6 +85,8 @@ pub(crate) struct World<A, B> {
     pub(crate) server: Option<Seat<Server, A>>,
     pub(crate) clients: Vec<Seat<Client, B>>,
     pub(crate) cables: Vec<Cable>,
+    /// One socket for each port that a server listens on, so that nobody takes it while the server is away.
+    ports: Vec<Socket>,
     next_token: usize,
     quiet: u32,
     /// Turns so far.
@@ -105,6 +109,7 @@ impl<A: Handler, B: Handler> World<A, B> {
             server: None,
             clients: Vec::new(),
             cables: Vec::new(),
+            ports: Vec::new(),
             next_token: SERVER_TOKENS.end,
             quiet: 0,
             turns: 0,
@@ -116,12 +121,30 @@ impl<A: Handler, B: Handler> World<A, B> {
 
     /// Starts the server. Returns where it listens.
     #[track_caller]
-    pub(crate) fn serve(&mut self, config: ServerConfig, app: A) -> SocketAddr {
-        let mut driver = Server::bind(config).unwrap();
+    pub(crate) fn serve(&mut self, mut config: ServerConfig, app: A) -> SocketAddr {
+        for address in config.listen.iter_mut().filter(|address| address.port() == 0) {
+            *address = self.reserve(*address);
+        }
+        self.try_serve(config, app).unwrap()
+    }
+
+    /// Starts the server, if it can be set up.
+    pub(crate) fn try_serve(&mut self, config: ServerConfig, app: A) -> Result<SocketAddr, SetupError> {
+        let mut driver = Server::bind(config)?;
         driver.register(self.poll.registry(), SERVER_TOKENS).unwrap();
         let address = driver.local_addresses().unwrap()[0];
         self.server = Some(Seat { driver, app });
-        address
+        Ok(address)
+    }
+
+    /// Binds a port and does not listen on it. A server may, since both allow the address to be used again.
+    fn reserve(&mut self, address: SocketAddr) -> SocketAddr {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        let reserved = socket.local_addr().unwrap().as_socket().unwrap();
+        self.ports.push(socket);
+        reserved
     }
 
     /// Starts one more client.

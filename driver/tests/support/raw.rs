@@ -155,15 +155,18 @@ pub(crate) fn hello(client: &str) -> Vec<u8> {
 pub(crate) fn confirm(id: u128) -> Vec<u8> {
     encode(LoginMessage::Confirm(Confirm {
         held: None,
-        proposed: Some(Proposal {
-            session: SessionId::new(id).unwrap(),
-            streams: Streams { client: geometry(), server: geometry() },
-        }),
+        proposed: Some(proposal(id)),
         disputed: false,
         token: None,
         undelivered: None,
         nonce: Nonce::new(7),
     }))
+}
+
+/// The fresh session `id`, with the sizes that are agreed on.
+pub(crate) fn proposal(id: u128) -> Proposal {
+    let streams = Streams { client: geometry(), server: geometry() };
+    Proposal { session: SessionId::new(id).unwrap(), streams }
 }
 
 pub(crate) fn encode(message: LoginMessage) -> Vec<u8> {
