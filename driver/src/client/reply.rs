@@ -43,6 +43,7 @@ impl Client {
             return self.fail(now, login);
         };
         self.disputed = false;
+        self.peer_undelivered = None;
         self.retries = 0;
         if let Some(report) = &report {
             app.reset(&mut Link::new(session), report);
@@ -73,7 +74,9 @@ impl Client {
         match self.directory.switch(server, fresh.id()) {
             Ok(kept) => {
                 self.session = Some(fresh);
-                Some((outcome == Outcome::Reset || old.is_some()).then(|| ResetReport {
+                // A reset whose Ready was lost is resumed, and is a reset all the same.
+                let reset = outcome == Outcome::Reset || old.is_some() || self.peer_undelivered.is_some();
+                Some(reset.then(|| ResetReport {
                     peer: server.clone(),
                     ended: old.as_ref().map(Session::id),
                     undelivered: old.as_ref().map(Session::undelivered),
