@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example echo_client -- \
-//!     --connect 127.0.0.1:4000 --name c1 --dir /tmp/echo --count 1000000 --window 512
+//!     --connect 127.0.0.1:4000 --name c1 --dir links --count 1000000 --window 512
 //! ```
 //!
 //! It sends so many numbered messages in all, those of earlier runs with the same name and directory

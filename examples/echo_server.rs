@@ -1,7 +1,7 @@
 //! An echo server that can be killed at any moment.
 //!
 //! ```text
-//! cargo run --release --example echo_server -- --listen 127.0.0.1:4000 --name server --dir /tmp/echo
+//! cargo run --release --example echo_server -- --listen 127.0.0.1:4000 --name server --dir links
 //! ```
 //!
 //! It prints `listening on IP:PORT` and serves until Ctrl-C or SIGTERM. Kill it with `kill -9` as often as
