@@ -21,7 +21,7 @@ use tcpshm_driver::{
 use tempfile::TempDir;
 
 const CLIENTS: usize = 3;
-const SEEDS: Range<u64> = 0..10;
+const SEEDS: Range<u64> = 0..8;
 const STEPS: usize = 120;
 /// Requests on their way at most.
 const WINDOW: u64 = 20;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::app::{App, Habit};
 use support::{World, client, name, server};
 
-const CLIENTS: usize = 60;
+const CLIENTS: usize = 40;
 
 #[test]
 fn all_clients_of_a_server_that_comes_back_resume_within_seconds_and_no_login_fails() {

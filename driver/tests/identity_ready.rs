@@ -121,7 +121,7 @@ fn a_ready_lost_on_a_link_with_history_is_made_up_for_by_the_next() {
 }
 
 #[test]
-fn a_later_login_cut_after_any_byte_is_made_up_for_by_the_next() {
+fn a_later_login_cut_on_its_way_is_made_up_for_by_the_next() {
     let mut stage = Stage::new();
     let near = stage.world.lay_cable(stage.client.addresses[0]);
     stage.client.addresses = vec![near];
