@@ -98,8 +98,8 @@ pub struct ServerConfig {
     pub max_pending: usize,
     /// Of these, how many may come from one IP address.
     pub max_pending_per_address: usize,
-    /// Sessions without a connection that are kept open. The oldest without held messages are closed;
-    /// what they hold stays in their link files. At least 1.
+    /// Sessions without a connection that are kept open: first those without held messages are closed,
+    /// then the oldest, of which the handler is told. What they hold stays in their link files. At least 1.
     pub max_detached: usize,
     /// Connections accepted before the others have their turn.
     pub accept_budget: usize,

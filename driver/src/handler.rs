@@ -38,6 +38,12 @@ pub trait Handler {
         let _ = (link, reason);
     }
 
+    /// A server closed the session of a link that has no connection, to stay within `max_detached`. What
+    /// the application holds of it is void and comes again; forget it.
+    fn closed(&mut self, peer: &Name, session: SessionId) {
+        let _ = (peer, session);
+    }
+
     /// There is room again after a message was refused as full.
     fn writable(&mut self, link: &mut Link<'_>) {
         let _ = link;

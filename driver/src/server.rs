@@ -211,8 +211,10 @@ impl Server {
         // Last: a handler that panics takes no place with it.
         app.disconnected(&mut Link::new(&mut session), reason);
         self.keep_detached(session);
+        self.bound_detached(app);
     }
 
+    /// Keeps a session open, and closes older ones that nothing would miss if there are too many.
     fn keep_detached(&mut self, session: Session<Mapped>) {
         self.detached.push_back(session);
         while self.detached.len() > self.config.max_detached {
@@ -222,6 +224,19 @@ impl Server {
                 return;
             };
             self.detached.remove(oldest);
+        }
+    }
+
+    /// Closes older ones even if messages of theirs are held: peers decide how many there are, so their
+    /// number has to end somewhere. What was held comes again.
+    fn bound_detached(&mut self, app: &mut impl Handler) {
+        while self.detached.len() > self.config.max_detached.max(1) {
+            let Some(session) = self.detached.pop_front() else {
+                return;
+            };
+            let (peer, id) = (session.peer().clone(), session.id());
+            drop(session);
+            app.closed(&peer, id);
         }
     }
 

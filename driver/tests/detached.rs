@@ -2,9 +2,64 @@
 
 mod support;
 
+use std::collections::VecDeque;
+
 use support::app::{App, Habit};
+use support::raw::{self, Raw};
 use support::stage::Stage;
-use support::{client, kind, name};
+use support::{World, client, kind, name, server};
+use tcpshm_driver::{Handler, Held, Link, Name, Received, SessionId};
+
+/// Holds everything, and counts the sessions that were closed over its head.
+#[derive(Default)]
+struct Hoarder {
+    held: VecDeque<Held>,
+    closed: Vec<(String, SessionId)>,
+}
+
+impl Handler for Hoarder {
+    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+        self.held.push_back(link.hold(received).expect("it came from this link"));
+    }
+
+    fn closed(&mut self, peer: &Name, session: SessionId) {
+        self.closed.push((peer.to_string(), session));
+    }
+}
+
+#[test]
+fn links_left_with_held_messages_are_bounded_and_what_was_held_comes_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut world: World<Hoarder, App> = World::new();
+    let mut config = server(directory.path());
+    config.max_detached = 3;
+    let address = world.serve(config, Hoarder::default());
+    for number in 0..8_u128 {
+        let mut peer = Raw::connect(address);
+        peer.log_in(&mut world, &format!("peer-{number}"), number + 1);
+        peer.say(&raw::message(number + 1, 0, b"held"));
+        let held = usize::try_from(number).unwrap() + 1;
+        world.until("the message", |world| world.at_server().app.held.len() == held);
+        peer.hang_up();
+        world.until("the end", |world| world.at_server().driver.connections() == 0);
+    }
+    let now = world.now;
+    let at = world.at_server();
+    let closed: Vec<&str> = at.app.closed.iter().map(|(peer, _)| peer.as_str()).collect();
+    assert_eq!(
+        closed,
+        ["peer-0", "peer-1", "peer-2", "peer-3", "peer-4"],
+        "the oldest, and the application knows"
+    );
+    let open = (0..8).filter(|number| at.driver.link(now, &name(&format!("peer-{number}"))).is_some());
+    assert_eq!(open.collect::<Vec<_>>(), [5, 6, 7]);
+    // The void ticket is refused, and the message is still owed by its sender.
+    let mut link = at.driver.open_link(now, &name("peer-0")).unwrap().expect("it has a file");
+    let held = at.app.held.pop_front().unwrap();
+    let (_, reason) = link.redeem(held).unwrap_err();
+    assert_eq!(reason, tcpshm_driver::RefusedReason::Foreign);
+    assert_eq!(link.consumed().position().get(), 0, "nothing was consumed");
+}
 
 #[test]
 fn a_link_that_has_a_file_is_opened_however_many_others_hold_messages() {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::Args;
 use tcpshm_driver::{
     Connected, Delivered, Disconnected, EventLoop, FileError, Handler, Held, Link, LoginRefused, Name,
-    Received, ResetReport, SendError, Server, ServerConfig, Stalled, Undelivered,
+    Received, ResetReport, SendError, Server, ServerConfig, SessionId, Stalled, Undelivered,
 };
 
 use crate::events;
@@ -87,6 +87,10 @@ impl Handler for EchoServer {
                 Err(refused) => self.screen.line(format_args!("cannot hold a message: {}", refused.reason)),
             }
         }
+    }
+
+    fn closed(&mut self, peer: &Name, _: SessionId) {
+        self.waiting.remove(peer);
     }
 
     fn writable(&mut self, link: &mut Link<'_>) {

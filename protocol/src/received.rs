@@ -73,7 +73,8 @@ pub struct Received<'a> {
 /// A message kept for later: `'static`, not `Clone`, redeemed through
 /// [`Session::redeem`](crate::Session::redeem).
 ///
-/// It survives a reconnect and a change of carrier within the process, and is void after a reset. One
+/// It survives a reconnect and a change of carrier within the process. It is void after a reset, and when
+/// its session was closed and opened again; in the second case the message comes again. One
 /// that is dropped blocks all consumption behind its message, [`Session::consume_through`] included,
 /// until the process restarts and is given the message again.
 ///

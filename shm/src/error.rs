@@ -126,7 +126,7 @@ pub enum FileError {
         count: u64,
     },
     /// What is in it does not check.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source} (it was not changed; move it away to begin the link anew without what it holds)", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

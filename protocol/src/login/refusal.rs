@@ -83,7 +83,9 @@ pub enum RefusalCode {
     #[error("the two sides hold different histories")]
     Diverged,
     /// A reset would put one more link file aside than is allowed. Numbers: files kept, files allowed.
-    #[error("too many link files are kept aside: the application must release one before a reset")]
+    #[error(
+        "too many link files are kept aside: release one, or remove a `.kept` file that nobody needs, before a reset"
+    )]
     KeptFull,
     /// A link file could not be made, read or written.
     #[error("the refusing side could not use its link file")]
@@ -267,7 +269,7 @@ mod tests {
         let full = Refusal { numbers: [8, 4], ..Refusal::new(RefusalCode::KeptFull, "see \"kept\"\n") };
         assert_eq!(
             full.to_string(),
-            "too many link files are kept aside: the application must release one before a reset \
+            "too many link files are kept aside: release one, or remove a `.kept` file that nobody needs, before a reset \
              (8 kept, 4 allowed): see \"kept\"\\x0a"
         );
         assert_eq!(
