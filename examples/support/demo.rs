@@ -281,6 +281,7 @@ fn start_server(
             Ok(line) => show(screen, &line),
             Err(_) => {
                 if server.ended()?.is_some() {
+                    // Its port may be taken for a moment, by a connection of somebody else's.
                     thread::sleep(RETRY);
                     server = Process::start(Side::Server, &plan.server_arguments(listen), sender)?;
                 }

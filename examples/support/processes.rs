@@ -86,6 +86,7 @@ impl Process {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
+            // There is no wait with a deadline in std; this looks again, and nothing depends on how long it is.
             thread::sleep(Duration::from_millis(1));
         }
         self.kill()

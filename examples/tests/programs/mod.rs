@@ -104,6 +104,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !holds() {
         assert!(Instant::now() < deadline, "not after {LIMIT:?}: {what}");
+        // Not a guess at how long it takes: it only keeps the loop from taking the core from that process.
         thread::sleep(Duration::from_millis(1));
     }
 }
