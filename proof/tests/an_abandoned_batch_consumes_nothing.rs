@@ -21,7 +21,7 @@ fn and_says_so() {
     batch.send(first.kind(), b"an answer").expect("room");
     batch.consume(first).expect("the oldest");
     drop(batch);
-    assert_eq!(solo.session.unreturned(), Some(position));
+    assert_eq!(solo.session.reclaim(), Some(position));
     assert_eq!(solo.session.consumed().position().get(), 0);
     let second = receive(&mut solo, 24, 1);
     let refused = solo.session.consume(second).expect_err("the first is older");
@@ -38,5 +38,5 @@ fn while_one_that_is_committed_consumes_what_it_was_given() {
     let mut batch = solo.session.batch();
     batch.consume(received).expect("the oldest");
     batch.commit();
-    assert_eq!((solo.session.unreturned(), solo.session.consumed().position().get()), (None, 24));
+    assert_eq!((solo.session.reclaim(), solo.session.consumed().position().get()), (None, 24));
 }

@@ -3,7 +3,7 @@
 use crate::frame::FrameHeader;
 use crate::id::Kind;
 use crate::position::{Committed, Position};
-use crate::queue::{Queue, SendError};
+use crate::queue::{Queue, SendError, Zeroed};
 use crate::received::{Lending, Received, Refused};
 use crate::storage::Storage;
 
@@ -22,13 +22,15 @@ pub struct Batch<'s, S: Storage> {
     first: Option<FrameHeader>,
     end: Position,
     consumed: Position,
+    ahead: Zeroed,
 }
 
 impl<'s, S: Storage> Batch<'s, S> {
     pub(crate) fn new(queue: &'s mut Queue<S>, lending: &'s mut Lending) -> Self {
         let end = queue.tail();
         let consumed = queue.consumed();
-        Self { queue, lending, first: None, end, consumed }
+        let ahead = queue.take_zeroed();
+        Self { queue, lending, first: None, end, consumed, ahead }
     }
 
     /// Adds a message of `len` bytes, to be written into the slice that is returned. On an error the
@@ -65,7 +67,7 @@ impl<'s, S: Storage> Batch<'s, S> {
 
     /// Makes all of it part of the stream in one store. An empty batch only consumes.
     pub fn commit(self) -> Committed {
-        let Self { queue, lending, first, end, consumed } = self;
+        let Self { queue, lending, first, end, consumed, ahead } = self;
         // Only now: what an abandoned batch was given is as good as dropped.
         lending.out = lending.out.filter(|out| *out > consumed);
         if let Some(first) = first {
@@ -79,8 +81,9 @@ impl<'s, S: Storage> Batch<'s, S> {
                     header = queue.header_at(start);
                 }
             }
-            queue.publish(first, end, consumed);
+            queue.publish(first, end, consumed, ahead);
         } else {
+            queue.give_back(ahead);
             queue.consume_to(consumed);
         }
         Committed { session: queue.session, end }

@@ -17,6 +17,8 @@ pub(crate) struct Inbound {
     window: u64,
     /// Bytes of an incomplete frame that were there at the last call.
     seen: usize,
+    /// Whether messages come another way.
+    control_only: bool,
 }
 
 /// One whole frame.
@@ -35,7 +37,13 @@ impl Inbound {
             // The sender keeps 8 bytes of its ring free for the zero behind the last frame.
             window: geometry.capacity() - 8,
             seen: 0,
+            control_only: false,
         }
+    }
+
+    /// The same for a connection that carries control frames and no messages.
+    pub(crate) fn control_only(self) -> Self {
+        Self { control_only: true, ..self }
     }
 
     /// Whether `input` holds bytes that were not there when the last call left it incomplete.
@@ -73,6 +81,9 @@ impl Inbound {
         // What word 0 shows to be wrong is refused before anything is waited for.
         if FrameHeader::from_word(word).kind == 0 {
             return self.parse_control(input, FrameHeader::from_word(word));
+        }
+        if self.control_only {
+            return Err(InboundFault::MessageOnControl);
         }
         let start = self.expected;
         let at_fault = |fault| InboundFault::Frame { at: start, fault };
@@ -136,6 +147,12 @@ pub enum InboundFault {
         /// Where the last delivered one ended.
         delivered: Position,
     },
+    /// A message on a connection that carries control frames only, while shared memory carries the messages.
+    #[error("a message on the control connection of a link that shared memory carries")]
+    MessageOnControl,
+    /// The peer has left the memory that its frames are read from: it detached, or restarted.
+    #[error("the peer has left the shared memory of this connection")]
+    Left,
     /// More unconsumed messages than the peer's ring could hold.
     #[error("at position {at}: more than {window} bytes of messages that were not consumed")]
     Overrun {

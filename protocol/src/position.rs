@@ -31,6 +31,12 @@ impl Position {
         self.0.checked_add(size).map(Self)
     }
 
+    /// The position `size` bytes further on, or the last one there is.
+    pub(crate) fn saturating_add(self, size: u64) -> Self {
+        debug_assert!(size.is_multiple_of(8));
+        Self(self.0.saturating_add(size) & !7)
+    }
+
     /// Bytes from `earlier` to here; 0 if `earlier` is in fact later.
     pub(crate) fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

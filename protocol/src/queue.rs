@@ -17,7 +17,8 @@ use crate::storage::Storage;
 /// * from `acked` to `tail` there is frame after frame, and the word behind the last one is 0;
 /// * the `consumed` word covers the `ack` of every frame below `acked`, since it is stored before any
 ///   ack of what told it can come back;
-/// * bytes from `bound` (see [`Queue::bound`]) to `tail` are never written.
+/// * bytes from `bound` (see [`Queue::bound`]) to `tail` are never written;
+/// * from `tail` to `zeroed` every place where a frame could start holds a zero word.
 #[derive(Debug)]
 pub(crate) struct Queue<S> {
     storage: S,
@@ -40,9 +41,17 @@ pub(crate) struct Queue<S> {
     /// The start of the frame that is being written to a socket: its bytes stay until the write is
     /// over, even if the peer, who may have had them before, acknowledges them.
     writing: Option<Position>,
+    /// Whether the peer reads the file through a mapping: then all that is committed is handed over.
+    mapped: bool,
+    /// Up to where the places behind the tail are known to be zero: one word at least.
+    zeroed: Position,
     /// The bytes that a refused claim is waiting for.
     wanted: Option<u64>,
 }
+
+/// How far ahead of the tail places are zeroed while there is nothing else to do: the next message or
+/// two then publish without writing to a line that is not in this core's cache. More gains nothing.
+const AHEAD: u64 = 256;
 
 impl<S: Storage> Queue<S> {
     /// Opens a link file of one's own. Nothing is written unless everything in it checks.
@@ -71,6 +80,8 @@ impl<S: Storage> Queue<S> {
             lap_end: walk.lap_end,
             current,
             writing: None,
+            mapped: false,
+            zeroed: walk.tail.saturating_add(frame::ALIGNMENT),
             wanted: None,
         };
         Ok((header, queue))
@@ -155,11 +166,47 @@ impl<S: Storage> Queue<S> {
         FrameHeader::from_word(self.storage.load(self.place(start)))
     }
 
+    /// What was zeroed ahead, for a claim: whoever writes behind the tail takes it, and
+    /// [`Queue::publish`] is given it back. A claim that is abandoned, or forgotten, has dirtied it.
+    pub(crate) fn take_zeroed(&mut self) -> Zeroed {
+        let ahead = Zeroed(self.zeroed);
+        self.zeroed = self.tail.saturating_add(frame::ALIGNMENT);
+        ahead
+    }
+
+    /// Gives back what a claim took and did not write to.
+    pub(crate) fn give_back(&mut self, Zeroed(ahead): Zeroed) {
+        self.zeroed = ahead;
+    }
+
+    /// Zeroes free places ahead of the tail. Costs a comparison when that is done already.
+    pub(crate) fn zero_ahead(&mut self) {
+        let free = self.bound().saturating_add(self.ring.capacity());
+        let target = self.tail.saturating_add(AHEAD).min(free);
+        while self.zeroed < target {
+            let upto = target.min(self.ring.lap_end(self.zeroed));
+            let len = usize::try_from(upto.since(self.zeroed)).expect("at most what is zeroed ahead");
+            let place = self.place(self.zeroed);
+            self.storage.bytes_mut(place, len).fill(0);
+            self.zeroed = upto;
+        }
+    }
+
     /// Publishes everything from the tail to `end`, whose first frame has `header`, and then records
     /// the consumption that its frames tell. The store of word 0 is the commit.
-    pub(crate) fn publish(&mut self, header: FrameHeader, end: Position, consumed: Position) {
+    pub(crate) fn publish(
+        &mut self,
+        header: FrameHeader,
+        end: Position,
+        consumed: Position,
+        Zeroed(ahead): Zeroed,
+    ) {
         let start = self.tail;
-        self.storage.store(self.place(end), 0);
+        let next = end.saturating_add(frame::ALIGNMENT);
+        if next > ahead {
+            self.storage.store(self.place(end), 0);
+        }
+        self.zeroed = ahead.max(next);
         self.storage.store(self.place(start), header.word());
         let mut frame = start;
         let mut size = header.size();
@@ -197,8 +244,8 @@ impl<S: Storage> Queue<S> {
         if position <= self.acked {
             return Ok(None);
         }
-        if position > self.handed {
-            return Err(AckFault::BeyondSent { ack, sent: self.handed });
+        if position > self.handed() {
+            return Err(AckFault::BeyondSent { ack, sent: self.handed() });
         }
         if position != self.tail && !self.boundaries.contains(position) {
             return Err(AckFault::InsideFrame { ack });
@@ -232,8 +279,27 @@ impl<S: Storage> Queue<S> {
         self.storage.store(layout::PREVIOUS, attachment.map_or(0, AttachmentId::get));
     }
 
+    /// The client has stored the current attachment, so it can no longer be at the one before.
+    pub(crate) fn end_doubt(&mut self) {
+        self.store_previous(self.current);
+    }
+
     pub(crate) fn previous(&self) -> Option<AttachmentId> {
         AttachmentId::new(self.storage.load(layout::PREVIOUS))
+    }
+
+    pub(crate) fn move_to<E>(
+        &mut self,
+        mut storage: S,
+        publish: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let behind_magic = layout::MAGIC + 8;
+        let len = self.storage.size() - behind_magic;
+        storage.bytes_mut(behind_magic, len).copy_from_slice(self.storage.bytes(behind_magic, len));
+        storage.store(layout::MAGIC, layout::MAGIC_VALUE);
+        publish()?;
+        self.storage = storage;
+        Ok(())
     }
 
     // ---- output ----
@@ -257,14 +323,26 @@ impl<S: Storage> Queue<S> {
         self.writing = Some(end);
     }
 
-    /// Nothing is being written any more.
+    /// The peer sees the file itself from here on.
+    pub(crate) fn show(&mut self) {
+        self.mapped = true;
+    }
+
+    /// No carrier takes anything any more.
     pub(crate) fn stop_writing(&mut self) {
+        self.handed = self.handed();
+        self.mapped = false;
         self.writing = None;
+    }
+
+    /// What the peer can have seen.
+    fn handed(&self) -> Position {
+        if self.mapped { self.tail } else { self.handed }
     }
 
     /// Whether a claim that was refused would succeed now. Says so once.
     pub(crate) fn take_writable(&mut self) -> bool {
-        let writable = self.wanted.is_some_and(|size| self.fits(self.tail, size));
+        let writable = self.fits_wanted();
         if writable {
             self.wanted = None;
         }
@@ -274,7 +352,7 @@ impl<S: Storage> Queue<S> {
     // ---- getters ----
 
     pub(crate) fn standing(&self) -> Standing {
-        Standing { acked: self.acked, sent: self.handed, consumed: self.consumed }
+        Standing { acked: self.acked, sent: self.handed(), consumed: self.consumed }
     }
 
     pub(crate) fn tail(&self) -> Position {
@@ -301,6 +379,22 @@ impl<S: Storage> Queue<S> {
         self.wanted.is_some()
     }
 
+    /// Whether a claim that was refused would succeed now.
+    pub(crate) fn fits_wanted(&self) -> bool {
+        self.wanted.is_some_and(|size| self.fits(self.tail, size))
+    }
+
+    /// Whether a good part of the ring is free, or all that it will ever be.
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.space() >= self.ring.capacity() / 4 || self.acked == self.tail
+    }
+
+    /// Whether a message of `len` bytes fits, as far as is known of what the peer has consumed.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.fits(self.tail, frame::padded_size(len))
+    }
+
     /// Bytes that frames can still take, headers included.
     pub(crate) fn space(&self) -> u64 {
         (self.ring.capacity() - frame::ALIGNMENT).saturating_sub(self.tail.since(self.bound()))
@@ -315,6 +409,10 @@ impl<S: Storage> Queue<S> {
         position == self.acked || self.check_ack(position.get()).is_ok_and(|news| news.is_some())
     }
 }
+
+/// What was zeroed ahead of the tail, on loan to whoever writes there.
+#[derive(Debug)]
+pub(crate) struct Zeroed(Position);
 
 /// Why a message was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

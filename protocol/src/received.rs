@@ -198,6 +198,14 @@ pub enum RefusedReason {
         /// How many.
         held: u64,
     },
+    /// It would pass over a message that is still lent to the application.
+    #[error(
+        "the message that ends at position {end} is still lent: consume it, hold it, or return without it"
+    )]
+    MessageLent {
+        /// Where the message ends.
+        end: Position,
+    },
     /// That far nothing was delivered.
     #[error("only messages up to position {delivered} were delivered")]
     NotDelivered {
@@ -217,6 +225,8 @@ pub(crate) struct Lending {
     pub(crate) held: u64,
     /// The end of the last message handed out, until it is given back in one way or another.
     pub(crate) out: Option<Position>,
+    /// Whether that message may still be alive: then nothing may free its bytes.
+    pub(crate) lent: bool,
 }
 
 impl Lending {
@@ -232,6 +242,11 @@ impl Lending {
             return Err(RefusedReason::Waiting { oldest: consumed });
         }
         Ok(())
+    }
+
+    /// The message that a consumption up to `upto` would pull away from under the application.
+    pub(crate) fn lent_below(&self, upto: Position) -> Option<Position> {
+        self.out.filter(|out| self.lent && *out <= upto)
     }
 
     /// The application gave a message back.

@@ -29,6 +29,12 @@ impl Ring {
         layout::FRAMES + (start.get() & (self.capacity - 1)) as usize
     }
 
+    /// The end of the lap that `start` is in: up to there places are contiguous.
+    pub(crate) fn lap_end(self, start: Position) -> Position {
+        let rest = self.capacity - (start.get() & (self.capacity - 1));
+        start.saturating_add(rest)
+    }
+
     /// Whether what follows a frame from `start` to `end` lies at the front of the ring.
     pub(crate) fn crosses_lap(self, start: Position, end: Position) -> bool {
         end.get() / self.capacity > start.get() / self.capacity

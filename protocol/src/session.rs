@@ -3,6 +3,7 @@
 
 mod carrier;
 mod login;
+mod mapped;
 
 use std::time::Instant;
 
@@ -32,6 +33,8 @@ use carrier::Attached;
 /// * `poll_*`: bytes to write, when to wake;
 /// * commands: [`claim`](Session::claim), [`send`](Session::send), [`batch`](Session::batch),
 ///   [`consume`](Session::consume), [`hold`](Session::hold), [`close`](Session::close);
+/// * over shared memory [`receive`](Session::receive) takes the messages from a view of the peer's file, and
+///   the connection carries control frames only;
 /// * logins: [`record`](Session::record) and [`accept`](Session::accept) on a server,
 ///   [`show`](Session::show) and [`establish`](Session::establish) on a client; both attach a
 ///   connection, [`detach`](Session::detach) ends it.
@@ -54,7 +57,8 @@ impl<S: Storage> Session<S> {
     /// anything in it does not check. `nonce` is 64 fresh random bits.
     pub fn open(storage: S, nonce: Nonce) -> Result<Self, RecoverError> {
         let (header, queue) = Queue::open(storage, nonce)?;
-        let lending = Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None };
+        let lending =
+            Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None, lent: false };
         let told = queue.consumed();
         Ok(Self { header, queue, lending, told, behind_since: None, attached: None })
     }
@@ -93,7 +97,8 @@ impl<S: Storage> Session<S> {
 
     /// Consumes every message up to and including the one that ends at `upto`, dropped ones too, in one
     /// store. A position that is already consumed changes nothing. Refused while messages are held, so
-    /// that none is passed over unasked.
+    /// that none is passed over unasked, and while the last one is lent, since consumption frees its bytes:
+    /// call [`Session::reclaim`] once it is gone.
     pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
         let delivered = self.lending.delivered;
         if (upto.session, upto.to) != (self.queue.session, self.header.role) {
@@ -104,6 +109,9 @@ impl<S: Storage> Session<S> {
         }
         if upto.end > self.queue.consumed() && self.lending.held > 0 {
             return Err(RefusedReason::MessagesHeld { held: self.lending.held });
+        }
+        if let Some(end) = self.lending.lent_below(upto.end) {
+            return Err(RefusedReason::MessageLent { end });
         }
         self.lending.out = self.lending.out.filter(|out| *out > upto.end);
         self.queue.consume_to(upto.end);
@@ -129,6 +137,13 @@ impl<S: Storage> Session<S> {
         Ok(held.into_received())
     }
 
+    /// The host says that no message it was handed is alive any more: its handler has returned. Tells the
+    /// one that was dropped, neither consumed nor held.
+    pub fn reclaim(&mut self) -> Option<Delivered> {
+        self.lending.lent = false;
+        self.lending.out.map(|end| self.delivered_at(end))
+    }
+
     // ---- the end of a connection ----
 
     /// Ends the connection on purpose: what is being written is finished, then the peer is told. The
@@ -146,6 +161,13 @@ impl<S: Storage> Session<S> {
             self.queue.stop_writing();
             self.queue.store_nonce(nonce);
         }
+    }
+
+    /// Goes on in another storage, zero and of the same size: copies the whole link file there, the magic
+    /// last, calls `publish`, which gives the copy the place of the original, and moves if that succeeds.
+    /// For an original that is lost to everybody but this process.
+    pub fn move_to<E>(&mut self, storage: S, publish: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        self.queue.move_to(storage, publish)
     }
 
     // ---- getters ----
@@ -198,12 +220,6 @@ impl<S: Storage> Session<S> {
     /// The end of the last message that was handed to the application in this process, or was consumed.
     pub fn delivered(&self) -> Delivered {
         self.delivered_at(self.lending.delivered)
-    }
-
-    /// The last message that was handed to the application, if it has neither consumed nor held it. A
-    /// host that looks here after its handler returned finds messages that were dropped.
-    pub fn unreturned(&self) -> Option<Delivered> {
-        self.lending.out.map(|end| self.delivered_at(end))
     }
 
     /// How many messages are held.

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use crate::frame::FrameHeader;
 use crate::id::Kind;
 use crate::position::{Committed, Position};
-use crate::queue::{Queue, SendError};
+use crate::queue::{Queue, SendError, Zeroed};
 use crate::received::{Lending, Received, Refused};
 use crate::storage::Storage;
 
@@ -30,6 +30,7 @@ pub struct Slot<'s, S: Storage> {
     lending: &'s mut Lending,
     header: FrameHeader,
     end: Position,
+    ahead: Zeroed,
 }
 
 impl<'s, S: Storage> Slot<'s, S> {
@@ -40,7 +41,8 @@ impl<'s, S: Storage> Slot<'s, S> {
         len: usize,
     ) -> Result<Self, SendError> {
         let (header, end) = queue.reserve(queue.tail(), kind, len)?;
-        Ok(Self { queue, lending, header, end })
+        let ahead = queue.take_zeroed();
+        Ok(Self { queue, lending, header, end, ahead })
     }
 
     /// Makes the message part of the stream: from here on it is kept until the peer has consumed it.
@@ -64,7 +66,7 @@ impl<'s, S: Storage> Slot<'s, S> {
     fn publish(self, consumed: Position) -> Committed {
         let start = self.queue.tail();
         self.queue.finish(start, self.header, consumed);
-        self.queue.publish(self.header, self.end, consumed);
+        self.queue.publish(self.header, self.end, consumed, self.ahead);
         Committed { session: self.queue.session, end: self.end }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Transmit {
     start: Position,
     done: u64,
     control: Option<Outgoing>,
+    /// Whether messages go another way.
+    control_only: bool,
 }
 
 /// A control frame being written.
@@ -27,7 +29,12 @@ struct Outgoing {
 impl Transmit {
     /// A connection whose peer has consumed up to `start`.
     pub(crate) fn new(start: Position) -> Self {
-        Self { start, done: 0, control: None }
+        Self { start, done: 0, control: None, control_only: false }
+    }
+
+    /// A connection that carries control frames and no messages.
+    pub(crate) fn control_only(start: Position) -> Self {
+        Self { control_only: true, ..Self::new(start) }
     }
 
     /// Whether a control frame can be put in now.
@@ -58,6 +65,7 @@ impl Transmit {
     pub(crate) fn pending<'a, S: Storage>(&'a self, queue: &'a Queue<S>) -> &'a [u8] {
         match &self.control {
             Some(control) => &control.bytes[control.done..control.len],
+            None if self.control_only => &[],
             None => queue.unsent(self.start, self.done),
         }
     }
@@ -69,6 +77,9 @@ impl Transmit {
             if control.done == control.len {
                 self.control = None;
             }
+            return;
+        }
+        if self.control_only {
             return;
         }
         let end = queue.run_end(self.start);

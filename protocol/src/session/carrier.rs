@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
+use super::mapped::PATIENCE;
 use crate::control::{CloseReason, Control};
 use crate::geometry::Geometry;
 use crate::header::Header;
+use crate::id::Kind;
 use crate::inbound::{Frame, Inbound, InboundFault};
 use crate::liveness::{AckPacing, Liveness, StallWatch, TimedOut, Timing};
 use crate::position::{Position, Undelivered};
 use crate::queue::{AckFault, Queue};
+use crate::reader::Reader;
 use crate::received::{Received, Ticket};
 use crate::storage::Storage;
 use crate::transmit::Transmit;
@@ -19,20 +22,26 @@ use crate::transmit::Transmit;
 pub(super) struct Attached {
     transmit: Transmit,
     inbound: Inbound,
+    /// Over shared memory: the place in the peer's ring. The connection carries control frames only.
+    pub(super) reader: Option<Reader>,
     liveness: Liveness,
     acks: AckPacing,
     stall: StallWatch,
     /// On a server, until the first frame shows that the client has stored the attachment.
-    unproven: bool,
+    pub(super) unproven: bool,
     /// An ack or heartbeat to send at once, whatever the timers say.
     greet: bool,
     /// Bytes that the host was given and has not said to be written. No more than these can be.
     offered: usize,
-    closing: Closing,
+    pub(super) closing: Closing,
+    /// Over shared memory: polls that a writer still waits for more room than it needs.
+    pub(super) patience: u32,
+    /// What the peer's words were found to be where no error could be returned.
+    pub(super) fault: Option<ProtocolError>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closing {
+pub(super) enum Closing {
     No,
     Asked(CloseReason),
     /// The last frame is in the transmit buffer or out.
@@ -58,14 +67,22 @@ pub(super) struct Start {
     pub(super) told: Position,
     pub(super) unproven: bool,
     pub(super) greet: bool,
+    /// Over shared memory: the place in the peer's ring.
+    pub(super) reader: Option<Reader>,
 }
 
 impl Attached {
-    pub(super) fn new(now: Instant, header: &Header, timing: &Timing, start: &Start) -> Self {
+    pub(super) fn new(now: Instant, header: &Header, timing: &Timing, start: Start) -> Self {
         let incoming: Geometry = header.incoming;
+        let inbound = Inbound::new(header.session, header.role.other(), incoming, start.told);
+        let (transmit, inbound) = match start.reader {
+            None => (Transmit::new(start.peer_consumed), inbound),
+            Some(_) => (Transmit::control_only(start.peer_consumed), inbound.control_only()),
+        };
         Self {
-            transmit: Transmit::new(start.peer_consumed),
-            inbound: Inbound::new(header.session, header.role.other(), incoming, start.told),
+            transmit,
+            inbound,
+            reader: start.reader,
             liveness: Liveness::new(now, timing),
             acks: AckPacing::new(timing, incoming.capacity(), start.told),
             stall: StallWatch::new(timing),
@@ -73,6 +90,8 @@ impl Attached {
             greet: start.greet,
             offered: 0,
             closing: Closing::No,
+            patience: PATIENCE,
+            fault: None,
         }
     }
 
@@ -90,7 +109,7 @@ impl Attached {
 /// What input amounted to.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A message. Its bytes are those of the input.
+    /// A message. Its bytes are those of the input, or of the peer's link file.
     Message(Received<'a>),
     /// There is room again for the claim that was refused as [full](crate::SendError::Full).
     Writable,
@@ -117,6 +136,12 @@ pub enum ProtocolError {
     /// Its bytes are not its stream.
     #[error(transparent)]
     Inbound(#[from] InboundFault),
+    /// What it stored in its link file is no position.
+    #[error("the peer's link file says that {found:#x} bytes were consumed, which is no position")]
+    Consumed {
+        /// The word.
+        found: u64,
+    },
     /// It acknowledged what it cannot have consumed.
     #[error(transparent)]
     Ack(#[from] AckFault),
@@ -133,8 +158,11 @@ impl<S: Storage> Session<S> {
         now: Instant,
         input: &mut &'a [u8],
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        self.lending.lent = false;
         loop {
-            if self.queue.take_writable() {
+            // Over shared memory it is `receive` that tells of room.
+            let mapped = self.attached.as_ref().is_some_and(|attached| attached.reader.is_some());
+            if !mapped && self.queue.take_writable() {
                 return Ok(Some(Event::Writable));
             }
             let Some(attached) = self.attached.as_mut().filter(|attached| attached.closing != Closing::Heard)
@@ -161,8 +189,7 @@ impl<S: Storage> Session<S> {
         let news = self.queue.check_ack(ack)?;
         let attached = self.attached.as_mut().expect("frames come from a connection");
         if std::mem::take(&mut attached.unproven) {
-            // The client has stored this attachment, so it can no longer be at the one before.
-            self.queue.store_previous(self.queue.current());
+            self.queue.end_doubt();
         }
         if let Some(position) = news {
             self.queue.acknowledge(position);
@@ -176,13 +203,25 @@ impl<S: Storage> Session<S> {
             // Sent again after a reconnect; the application has it.
             Frame::Message { end, .. } if end <= self.lending.delivered => Ok(None),
             Frame::Message { start, end, kind, payload, .. } => {
-                self.lending.delivered = end;
-                self.lending.out = Some(end);
-                let Header { session, role: to, .. } = self.header;
-                let ticket = Ticket { brand: self.lending.brand, session, to, start, end, kind };
-                Ok(Some(Event::Message(Received::new(ticket, payload))))
+                Ok(Some(Event::Message(self.lend(start, end, kind, payload))))
             }
         }
+    }
+
+    /// Hands out the next message of the peer's stream.
+    pub(super) fn lend<'a>(
+        &mut self,
+        start: Position,
+        end: Position,
+        kind: Kind,
+        payload: &'a [u8],
+    ) -> Received<'a> {
+        self.lending.delivered = end;
+        self.lending.out = Some(end);
+        self.lending.lent = true;
+        let Header { session, role: to, .. } = self.header;
+        let ticket = Ticket { brand: self.lending.brand, session, to, start, end, kind };
+        Received::new(ticket, payload)
     }
 
     /// The next bytes to write: a slice of the link file, or a control frame. Empty when there is
@@ -300,6 +339,8 @@ impl Attached {
         match self.closing {
             Closing::Asked(reason) => Some(Control::Close(reason)),
             _ if self.greet => Some(Control::Ack),
+            // Over shared memory the peer sees what is consumed.
+            _ if self.reader.is_some() => self.liveness.must_speak(now).then_some(Control::Heartbeat),
             _ if self.acks.is_due(now, queue.consumed()) && carried < queue.consumed() => Some(Control::Ack),
             _ if self.liveness.must_speak(now) => Some(Control::Heartbeat),
             _ => None,

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use super::Session;
 use super::carrier::{Attached, Start};
+use crate::header::Header;
 use crate::id::{AttachmentId, Nonce};
 use crate::liveness::Timing;
 use crate::login::{Carrier, Confirm, Holding, Outcome, Ready, Record, UserData};
 use crate::position::{Position, Standing};
+use crate::reader::Reader;
 use crate::storage::Storage;
 
 /// What a server adds to an accepted login.
@@ -41,6 +43,9 @@ pub enum LoginFault {
     /// The login is about another session than this one.
     #[error("the login is about another session")]
     OtherSession,
+    /// Shared memory was granted, and the caller has no view of the peer's file.
+    #[error("shared memory was granted, and the peer's link file was not mapped")]
+    NoView,
     /// This side was given messages that the peer cannot have sent.
     #[error("messages up to position {delivered} were delivered, and the peer says it sent up to {sent}")]
     Delivered {
@@ -98,7 +103,8 @@ impl<S: Storage> Session<S> {
         self.queue.store_previous(shown.map(|held| held.attachment));
         self.queue.store_attachment(grant.attachment);
         self.told = self.queue.consumed();
-        self.attach(now, standing.consumed, &grant.timing, true);
+        let mapped = (grant.carrier == Carrier::Shm).then_some(confirm.nonce);
+        self.attach(now, standing.consumed, &grant.timing, true, mapped);
         Ok(Ready {
             outcome: grant.outcome,
             session: self.id(),
@@ -120,7 +126,8 @@ impl<S: Storage> Session<S> {
         }
         self.check_standing(&ready.standing)?;
         self.queue.store_attachment(ready.attachment);
-        self.attach(now, ready.standing.consumed, timing, false);
+        let mapped = (ready.carrier == Carrier::Shm).then_some(ready.nonce);
+        self.attach(now, ready.standing.consumed, timing, false, mapped);
         Ok(())
     }
 
@@ -141,14 +148,29 @@ impl<S: Storage> Session<S> {
     }
 
     /// The stream that follows counts from what each side was told the other has consumed, and that is
-    /// an acknowledgement too.
-    fn attach(&mut self, now: Instant, peer_consumed: Position, timing: &Timing, unproven: bool) {
+    /// an acknowledgement too. Over shared memory, where the peer's file holds the nonce `mapped`, the next
+    /// message is the one behind the last that was delivered: those before may be gone already.
+    fn attach(
+        &mut self,
+        now: Instant,
+        peer_consumed: Position,
+        timing: &Timing,
+        unproven: bool,
+        mapped: Option<Nonce>,
+    ) {
+        self.queue.stop_writing();
         if peer_consumed > self.queue.acked() {
             self.queue.acknowledge(peer_consumed);
         }
-        self.queue.set_writing(peer_consumed);
+        match mapped {
+            Some(_) => self.queue.show(),
+            None => self.queue.set_writing(peer_consumed),
+        }
+        let Header { session, role, incoming, .. } = self.header;
+        let delivered = self.lending.delivered;
+        let reader = mapped.map(|nonce| Reader::new(session, role.other(), incoming, delivered, nonce));
         // The client speaks first and at once: its frame ends the server's doubt about the attachment.
-        let start = Start { peer_consumed, told: self.told, unproven, greet: !unproven };
-        self.attached = Some(Attached::new(now, &self.header, timing, &start));
+        let start = Start { peer_consumed, told: self.told, unproven, greet: !unproven, reader };
+        self.attached = Some(Attached::new(now, &self.header, timing, start));
     }
 }
