@@ -96,6 +96,15 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// Another file stands in the place of one that is in use.
+    #[error(
+        "{}: another file was put in the place of the one in use: move it away, and the link goes on with its own",
+        path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody else owns it.
     #[error(
         "{}: belongs to user {found}, and this process is user {expected}: move it away, or chown it if it is yours",

@@ -21,6 +21,22 @@
 //! Removing a link file is harmless to whoever has mapped it, and is noticed
 //! ([`LinkDirectory::is_in_place`]). Truncating one is outside the trust: the next access kills the
 //! process, and no check can win that race.
+//!
+//! # The second carrier
+//!
+//! ```text
+//!   our session ── commit ──> [ our file ] <── read-only ── the peer's session
+//!   our session ── read-only ──> [ the peer's file ] <── commit ── the peer's session
+//! ```
+//!
+//! Two processes that have the same directory can read each other's files in place of sending them:
+//! [`LinkDirectory::view`] maps the peer's file once it has proved to be the same memory, a
+//! [`MappedSession`] reads from it, and [`Rings`] is the driver that polls any number of them. No system call,
+//! no lock, no clock, no allocation; a connection beside it serves login, liveness and the end.
+//!
+//! A peer is a process of the same user. Whatever it stores in the words of its file, in headers and lengths,
+//! is checked before it is used and ends its own connection at worst. One that rewrites the bytes of
+//! messages that it has published, while they are read, is outside the trust.
 #![deny(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
@@ -36,10 +52,14 @@ mod image;
 mod interrupted;
 mod keep;
 mod lock;
+mod mapped_session;
 #[expect(unsafe_code, reason = "memory shared with another process: all of it is here")]
 mod mapping;
 mod names;
+mod peer;
 mod prepare;
+mod restore;
+mod rings;
 mod settle;
 #[cfg(test)]
 mod testing;
@@ -49,5 +69,8 @@ pub use directory::LinkDirectory;
 pub use error::{DirectoryError, FileError};
 pub use folder::FileIdentity;
 pub use keep::{Kept, OtherFile};
-pub use mapping::{Mapped, ReadOnly};
+pub use mapped_session::{MappedSession, Outbox, Polled};
+pub use mapping::Mapped;
+pub use peer::{PeerFile, ViewError};
+pub use rings::Rings;
 pub use settle::Settled;

@@ -24,7 +24,7 @@ use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 
 use memmap2::{MmapOptions, MmapRaw};
-use tcpshm_protocol::{Published, Storage};
+use tcpshm_protocol::{Header, Nonce, Published, Storage, ViewFault, prove};
 
 use crate::lock::Writer;
 
@@ -95,9 +95,12 @@ impl Storage for Mapped {
 /// Somebody else's link file, mapped for reading only: what its owner does is seen at once, and nothing
 /// can be written through it.
 ///
-/// Every number read from it is the owner's word and no more: read it once, check it, then use it.
+/// Every number read from it is the owner's word and no more: read it once, check it, then use it. It does
+/// not leave this crate, which asks it for bytes in two places: [`prove`] for those of the header, and
+/// `Session::receive` for those of a message, which a [`Received`](tcpshm_protocol::Received) keeps
+/// borrowed until it is given back.
 #[derive(Debug)]
-pub struct ReadOnly {
+pub(crate) struct ReadOnly {
     memory: MmapRaw,
 }
 
@@ -109,9 +112,22 @@ impl ReadOnly {
     /// The file's owner keeps to the format, and the caller asks [`Published::bytes`] only for the header
     /// and for frames that were published and that it has not consumed. Then nothing that a `&[u8]`
     /// borrows is written while it is borrowed (rule 4 of this module). Nobody truncates the file (rule 1).
-    pub unsafe fn map(file: &File) -> io::Result<Self> {
+    unsafe fn map(file: &File) -> io::Result<Self> {
         let memory = MmapOptions::new().populate().map_raw_read_only(file)?;
         Ok(Self { memory })
+    }
+
+    /// Maps the file of the peer of the session that `ours` describes, if it proves to be that, and to be
+    /// the memory in which the peer stored `nonce` for this login.
+    pub(crate) fn of_peer(file: &File, ours: &Header, nonce: Nonce) -> io::Result<Result<Self, ViewFault>> {
+        // SAFETY: a file that is not the peer's is unmapped again when `prove` says so, which reads the
+        // header, and that of any file is written once. The owner of the one that stays, whose last login
+        // is the one that stored `nonce`, is a process of the same user that keeps to the format: it
+        // leaves a published frame alone until our `consumed` word, which only our session stores, has
+        // passed it, and `Session::receive` asks for the bytes of such frames only. A peer that does not keep
+        // to it is outside the trust, as is one who truncates the file, and the crate says so.
+        let view = unsafe { Self::map(file) }?;
+        Ok(prove(&view, ours, nonce).map(|()| view))
     }
 }
 

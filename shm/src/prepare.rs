@@ -11,7 +11,9 @@ use tcpshm_protocol::{Geometry, Header, Name, Nonce, SessionId};
 use crate::access::OpenLink;
 use crate::directory::LinkDirectory;
 use crate::error::FileError;
+use crate::folder::FileIdentity;
 use crate::lock::Writer;
+use crate::mapping::Mapped;
 use crate::names::{LinkName, Place};
 use crate::settle::Proposal;
 
@@ -57,13 +59,22 @@ impl LinkDirectory {
         header: &Header,
         nonce: Nonce,
     ) -> Result<OpenLink, FileError> {
-        let text = name.to_string();
-        self.folder.make_private(&text, &file)?;
-        let writer = self.writer(&text, file)?;
-        self.reserve(&text, &writer, header.outgoing)?;
-        let (mut mapped, identity) = self.map(&text, writer)?;
+        let (mut mapped, identity) = self.reserve_and_map(&name.to_string(), file, header.outgoing)?;
         header.format(&mut mapped, nonce);
         self.open_session(name, mapped, identity, nonce)
+    }
+
+    /// Makes an empty new file ours, gives it its space, and maps it.
+    pub(crate) fn reserve_and_map(
+        &self,
+        name: &str,
+        file: File,
+        outgoing: Geometry,
+    ) -> Result<(Mapped, FileIdentity), FileError> {
+        self.folder.make_private(name, &file)?;
+        let writer = self.writer(name, file)?;
+        self.reserve(name, &writer, outgoing)?;
+        self.map(name, writer)
     }
 
     /// Gives a new file its size and its space.

@@ -1,0 +1,326 @@
+//! A session over its mapped file, on either carrier.
+
+use std::hint;
+use std::ops::Deref;
+use std::time::Instant;
+
+use tcpshm_protocol::login::{Carrier, Confirm, Holding, Ready};
+use tcpshm_protocol::{
+    Batch, CloseReason, Committed, Delivered, Event, Grant, Held, Kind, LoginFault, Nonce, ProtocolError,
+    Received, Refused, RefusedReason, SendError, Session, Slot, Stalled, TimedOut, Timing, Undelivered,
+};
+
+use crate::access::OpenLink;
+use crate::folder::FileIdentity;
+use crate::mapping::Mapped;
+use crate::peer::PeerFile;
+
+/// A session over its own link file and, while shared memory carries it, its peer's.
+///
+/// Reading its state goes through [`Deref`]; what changes it are methods here. The session itself is not
+/// handed out to be changed: a message that is lent lies in the peer's memory, and whoever could replace the
+/// session, or consume past the message, could pull it away from under its reader.
+#[derive(Debug)]
+pub struct MappedSession {
+    session: Session<Mapped>,
+    identity: FileIdentity,
+    peer: Option<PeerFile>,
+    /// A fault was reported: nothing more is read on this attachment.
+    faulty: bool,
+    /// Messages since the last poll that found none.
+    streak: u32,
+}
+
+/// What a poll found.
+#[derive(Debug)]
+pub enum Polled<'a> {
+    /// Something came. What is done with the link goes through the outbox.
+    Event(Outbox<'a>, Event<'a>),
+    /// The last message was dropped: neither consumed nor held. See
+    /// [`Outbox::consume_through`].
+    Unconsumed(Outbox<'a>, Delivered),
+    /// What is in the peer's file cannot be: end the connection. It is not said twice.
+    Fault(ProtocolError),
+}
+
+/// A reader that catches up with its writer fights it for the line they both touch. After so many messages in
+/// a row it lets the writer get ahead for a moment; after one or two, as in a conversation, it does not.
+const STREAM: u32 = 4;
+/// That moment, in spin-loop hints: shorter than the round trip of a cache line.
+const BREATH: u32 = 8;
+
+impl MappedSession {
+    /// A link that was just opened, without a connection.
+    pub fn new(link: OpenLink) -> Self {
+        let OpenLink { session, identity } = link;
+        Self { session, identity, peer: None, faulty: false, streak: 0 }
+    }
+
+    /// Which file it lies in, for [`LinkDirectory::is_in_place`](crate::LinkDirectory::is_in_place).
+    pub fn identity(&self) -> &FileIdentity {
+        &self.identity
+    }
+
+    /// The peer's file, while shared memory carries the session.
+    pub fn peer_file(&self) -> Option<&PeerFile> {
+        self.peer.as_ref()
+    }
+
+    /// What the application may do. No message that was handed out before can be alive any more.
+    pub fn outbox(&mut self) -> Outbox<'_> {
+        self.session.reclaim();
+        Outbox { session: &mut self.session, peer: self.peer.as_ref() }
+    }
+
+    /// See [`Session::move_to`].
+    pub(crate) fn move_to<E>(
+        &mut self,
+        memory: Mapped,
+        identity: FileIdentity,
+        publish: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.session.move_to(memory, publish)?;
+        self.identity = identity;
+        Ok(())
+    }
+
+    // ---- login ----
+
+    /// See [`Session::show`].
+    pub fn show(&mut self, nonce: Nonce) -> Option<Holding> {
+        self.session.show(nonce)
+    }
+
+    /// See [`Session::accept`]. With a view of the peer's file the carrier is shared memory, without TCP,
+    /// whatever `grant` says.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        confirm: &Confirm,
+        mut grant: Grant,
+        peer: Option<PeerFile>,
+    ) -> Result<Ready, LoginFault> {
+        self.check_peer(peer.as_ref())?;
+        grant.carrier = if peer.is_some() { Carrier::Shm } else { Carrier::Tcp };
+        let ready = self.session.accept(now, confirm, grant)?;
+        self.attach(peer);
+        Ok(ready)
+    }
+
+    /// See [`Session::establish`]. Where the carrier is shared memory, with a view of the peer's file.
+    pub fn establish(
+        &mut self,
+        now: Instant,
+        ready: &Ready,
+        timing: &Timing,
+        peer: Option<PeerFile>,
+    ) -> Result<(), LoginFault> {
+        self.check_peer(peer.as_ref())?;
+        if ready.carrier == Carrier::Shm && peer.is_none() {
+            return Err(LoginFault::NoView);
+        }
+        self.session.establish(now, ready, timing)?;
+        self.attach(peer.filter(|_| ready.carrier == Carrier::Shm));
+        Ok(())
+    }
+
+    fn check_peer(&self, peer: Option<&PeerFile>) -> Result<(), LoginFault> {
+        match peer {
+            Some(peer) if !peer.is_of(self.session.header()) => Err(LoginFault::OtherSession),
+            _ => Ok(()),
+        }
+    }
+
+    fn attach(&mut self, peer: Option<PeerFile>) {
+        self.peer = peer;
+        (self.faulty, self.streak) = (false, 0);
+    }
+
+    // ---- a connection ----
+
+    /// Hands everything in `input` to `each`, up to the end of the connection; see [`Session::handle_input`].
+    /// Returns whether there was anything. Over shared memory only control frames come this way.
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        input: &mut &[u8],
+        mut each: impl FnMut(Polled<'_>),
+    ) -> Result<bool, ProtocolError> {
+        let Self { session, peer, .. } = self;
+        let peer = peer.as_ref();
+        let mut any = false;
+        while let Some(event) = session.handle_input(now, input)? {
+            any = true;
+            each(Polled::Event(Outbox { session, peer }, event));
+            if let Some(dropped) = session.reclaim() {
+                each(Polled::Unconsumed(Outbox { session, peer }, dropped));
+            }
+            if session.is_closing() {
+                break;
+            }
+        }
+        Ok(any)
+    }
+
+    /// See [`Session::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<Option<Stalled>, TimedOut> {
+        self.observe();
+        self.session.handle_timeout(now)
+    }
+
+    /// See [`Session::close`].
+    pub fn close(&mut self, reason: CloseReason) -> Undelivered {
+        self.observe();
+        self.session.close(reason)
+    }
+
+    /// See [`Session::detach`]. The peer's file is not read from here on.
+    pub fn detach(&mut self, nonce: Nonce) {
+        self.observe();
+        self.session.detach(nonce);
+        self.peer = None;
+    }
+
+    /// Reads nothing more from the peer's file on this attachment.
+    pub fn stop(&mut self) {
+        self.faulty = true;
+    }
+
+    /// See [`Session::reclaim`].
+    pub fn reclaim(&mut self) -> Option<Delivered> {
+        self.session.reclaim()
+    }
+
+    /// Reads up to `budget` events from the peer's file and hands each to `each`. Returns whether there were
+    /// any. Without shared memory there are none.
+    ///
+    /// No system call, no clock, no allocation. What the handler queues is visible to the peer as it is
+    /// committed; only a connection that is closed needs more, see [`Session::is_closing`].
+    pub fn poll(&mut self, budget: u32, mut each: impl FnMut(Polled<'_>)) -> bool {
+        let Self { session, peer: Some(peer), .. } = self else {
+            return false;
+        };
+        let mut taken = 0;
+        while taken < budget && !self.faulty && !session.is_closing() {
+            match session.receive(&peer.memory) {
+                Ok(Some(event)) => {
+                    taken += 1;
+                    each(Polled::Event(Outbox { session, peer: Some(peer) }, event));
+                    if let Some(dropped) = session.reclaim() {
+                        each(Polled::Unconsumed(Outbox { session, peer: Some(peer) }, dropped));
+                    }
+                }
+                Ok(None) => {
+                    if self.streak + taken >= STREAM {
+                        (0..BREATH).for_each(|_| hint::spin_loop());
+                    }
+                    self.streak = 0;
+                    return taken > 0;
+                }
+                Err(fault) => {
+                    self.faulty = true;
+                    each(Polled::Fault(fault));
+                }
+            }
+        }
+        self.streak = self.streak.saturating_add(taken);
+        taken > 0
+    }
+
+    /// Finds out how much the peer has consumed, if its file tells.
+    pub fn observe(&mut self) {
+        if let Some(peer) = &self.peer {
+            self.session.observe(&peer.memory);
+        }
+    }
+}
+
+impl Deref for MappedSession {
+    type Target = Session<Mapped>;
+
+    fn deref(&self) -> &Session<Mapped> {
+        &self.session
+    }
+}
+
+/// What an application may do with a session, on either carrier, while it may have a message of it in hand.
+#[derive(Debug)]
+pub struct Outbox<'a> {
+    session: &'a mut Session<Mapped>,
+    peer: Option<&'a PeerFile>,
+}
+
+impl Outbox<'_> {
+    /// See [`Session::claim`].
+    pub fn claim(&mut self, kind: Kind, len: usize) -> Result<Slot<'_, Mapped>, SendError> {
+        self.make_room(len);
+        self.session.claim(kind, len)
+    }
+
+    /// See [`Session::send`].
+    pub fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
+        self.make_room(payload.len());
+        self.session.send(kind, payload)
+    }
+
+    /// See [`Session::batch`].
+    pub fn batch(&mut self) -> Batch<'_, Mapped> {
+        self.observe();
+        self.session.batch()
+    }
+
+    /// See [`Session::consume`].
+    pub fn consume<'r>(&mut self, received: Received<'r>) -> Result<Delivered, Refused<'r>> {
+        self.session.consume(received)
+    }
+
+    /// See [`Session::consume_through`].
+    pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
+        self.session.consume_through(upto)
+    }
+
+    /// See [`Session::hold`].
+    pub fn hold<'r>(&mut self, received: Received<'r>) -> Result<Held, Refused<'r>> {
+        self.session.hold(received)
+    }
+
+    /// See [`Session::redeem`].
+    pub fn redeem(&mut self, held: Held) -> Result<Received<'static>, (Held, RefusedReason)> {
+        self.session.redeem(held)
+    }
+
+    /// See [`Session::close`].
+    pub fn close(&mut self, reason: CloseReason) -> Undelivered {
+        self.observe();
+        self.session.close(reason)
+    }
+
+    /// See [`Session::poll_transmit`].
+    pub fn poll_transmit(&mut self, now: Instant) -> &[u8] {
+        self.session.poll_transmit(now)
+    }
+
+    /// See [`Session::handle_transmitted`].
+    pub fn handle_transmitted(&mut self, now: Instant, bytes: usize) {
+        self.session.handle_transmitted(now, bytes);
+    }
+
+    /// Its state. Over shared memory what the peer has consumed is looked up only where it matters: when the
+    /// ring looks full, before a batch, when the host asks for the link, and when a timer is due.
+    pub fn session(&self) -> &Session<Mapped> {
+        self.session
+    }
+
+    /// The peer's progress costs a cache line that the peer is writing; what is known of it is often enough.
+    fn make_room(&mut self, len: usize) {
+        if self.peer.is_some() && !self.session.has_room(len) {
+            self.observe();
+        }
+    }
+
+    fn observe(&mut self) {
+        if let Some(peer) = self.peer {
+            self.session.observe(&peer.memory);
+        }
+    }
+}

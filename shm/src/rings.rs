@@ -1,0 +1,69 @@
+//! The busy-poll driver: a set of links, of which those on shared memory are polled in turn.
+
+use crate::mapped_session::{MappedSession, Polled};
+
+/// Links at places that their host numbers.
+///
+/// [`Rings::poll`] looks at the memory of those that shared memory carries, and at nothing else, so it can
+/// run on a core of its own or once in every turn of somebody's loop. How the links came to be connected,
+/// and who watches their connections, is the host's business.
+#[derive(Debug, Default)]
+pub struct Rings {
+    links: Vec<Option<Box<MappedSession>>>,
+    /// The places of those on shared memory.
+    mapped: Vec<usize>,
+}
+
+impl Rings {
+    /// Events of one link before the next has its turn: enough to run through a backlog at full speed, few
+    /// enough that the others wait for microseconds only.
+    pub const BURST: u32 = 64;
+
+    /// Puts a link in place `at`, as it is attached now. Returns what was there.
+    pub fn put(&mut self, at: usize, link: Box<MappedSession>) -> Option<Box<MappedSession>> {
+        let before = self.take(at);
+        if at >= self.links.len() {
+            self.links.resize_with(at + 1, || None);
+        }
+        if link.peer_file().is_some() {
+            self.mapped.push(at);
+        }
+        self.links[at] = Some(link);
+        before
+    }
+
+    /// Takes the link out of its place.
+    pub fn take(&mut self, at: usize) -> Option<Box<MappedSession>> {
+        self.mapped.retain(|mapped| *mapped != at);
+        self.links.get_mut(at).and_then(Option::take)
+    }
+
+    /// The link at a place.
+    pub fn get(&self, at: usize) -> Option<&MappedSession> {
+        self.links.get(at)?.as_deref()
+    }
+
+    /// The link at a place.
+    pub fn get_mut(&mut self, at: usize) -> Option<&mut MappedSession> {
+        self.links.get_mut(at)?.as_deref_mut()
+    }
+
+    /// Whether there is anything to poll.
+    pub fn is_idle(&self) -> bool {
+        self.mapped.is_empty()
+    }
+
+    /// Goes round once: up to [`Rings::BURST`] events of each link, each handed to `each` with the link's place.
+    /// Returns whether there were any.
+    ///
+    /// No system call, no clock, no allocation.
+    pub fn poll(&mut self, mut each: impl FnMut(usize, Polled<'_>)) -> bool {
+        let mut any = false;
+        for at in &self.mapped {
+            if let Some(link) = &mut self.links[*at] {
+                any |= link.poll(Self::BURST, |polled| each(*at, polled));
+            }
+        }
+        any
+    }
+}
