@@ -1,23 +1,23 @@
 //! A client: connects, logs in, carries its link, and comes back when the connection is lost.
 
+mod live;
 mod login;
 mod reply;
+mod turns;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use tcpshm_protocol::{Name, ResetToken, Role, Session, Undelivered};
-use tcpshm_shm::{FileError, LinkDirectory, Mapped};
+use tcpshm_protocol::login::CarrierWish;
+use tcpshm_protocol::{Name, ResetToken, Role, Undelivered};
+use tcpshm_shm::{FileError, LinkDirectory, MappedSession};
 
 use crate::config::ClientConfig;
-use crate::connection::{Connection, SCRATCH, Visit};
+use crate::connection::{Connection, SCRATCH};
 use crate::disconnected::Disconnected;
-use crate::driver::Driver;
 use crate::error::SetupError;
 use crate::files::Files;
 use crate::handler::Handler;
@@ -39,9 +39,9 @@ pub struct Client {
     token: Option<Token>,
     state: State,
     /// The link, open from the first time its server is known.
-    session: Option<Session<Mapped>>,
+    session: Option<Box<MappedSession>>,
     /// A fresh session that the server has not confirmed.
-    proposed: Option<Session<Mapped>>,
+    proposed: Option<Box<MappedSession>>,
     /// A server's leave to reset, for the next login with it.
     reset_token: Option<(Name, ResetToken)>,
     /// What the server said a reset gives up on its side.
@@ -58,6 +58,12 @@ pub struct Client {
     retries: u32,
     /// Whether the connection is to be visited although no event may come.
     touched: bool,
+    /// Whether a handler has control because of shared memory. Found set afterwards, it has panicked.
+    telling: bool,
+    /// The server granted shared memory and does not share it: TCP, if the wish allows it.
+    not_shared: bool,
+    /// Whether the next login follows the end of this connection at once.
+    at_once: bool,
     scratch: Box<[u8]>,
 }
 
@@ -67,8 +73,19 @@ enum State {
     Waiting { until: Option<Instant> },
     Connecting(Box<Handshake>),
     LoggingIn(Box<Login>),
-    Live { connection: Box<Connection>, since: Instant },
+    Live(Box<Live>),
     Stopped,
+}
+
+/// A connection that carries the link.
+#[derive(Debug)]
+struct Live {
+    connection: Connection,
+    since: Instant,
+    /// Why it is over, found while there was no time to end it.
+    ended: Option<Disconnected>,
+    /// When to see again whether the link's files are still there.
+    next_check: Instant,
 }
 
 /// Logins that may follow each other without a wait: a dead proposal, a void token, a reset, each once,
@@ -100,6 +117,9 @@ impl Client {
             failures: 0,
             retries: 0,
             touched: false,
+            telling: false,
+            not_shared: false,
+            at_once: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         };
@@ -114,17 +134,27 @@ impl Client {
     /// The link, connected or not, once its server is known.
     pub fn link(&mut self, now: Instant) -> Option<Link<'_>> {
         let outlet = match &mut self.state {
-            State::Live { connection, .. } => {
+            State::Live(live) => {
+                let connection = &mut live.connection;
                 Some(Outlet { connection, now, again: Again::Flag(&mut self.touched) })
             }
             _ => None,
         };
-        self.session.as_mut().map(|session| Link::for_host(session, outlet))
+        self.session.as_deref_mut().map(|session| Link::for_host(session, outlet))
+    }
+
+    /// Moves the link to another carrier, with everything that is in it: ends the connection and logs in again
+    /// at once. Without a connection the next login wishes so.
+    pub fn change_carrier(&mut self, now: Instant, wish: CarrierWish, app: &mut impl Handler) {
+        self.config.carrier = wish;
+        self.not_shared = false;
+        self.at_once = self.is_connected();
+        self.end_live(now, &Disconnected::Closed, app);
     }
 
     /// Whether the link has a connection.
     pub fn is_connected(&self) -> bool {
-        matches!(self.state, State::Live { .. })
+        matches!(self.state, State::Live(_))
     }
 
     /// The link files, for those kept aside.
@@ -141,11 +171,11 @@ impl Client {
         let link = &self.config.link;
         let configured = (!link.adopt_geometry).then_some(link.limits.send);
         let opened = self.directory.open_link(server, configured, random::nonce())?;
-        self.session = opened.map(|link| link.session);
+        self.session = opened.map(|link| Box::new(MappedSession::new(link)));
         if let Some(survey) = self.directory.look_proposed(server)?.first() {
             let session = survey.header().session;
             let opened = self.directory.open_proposed(server, session, random::nonce())?;
-            self.proposed = opened.map(|link| link.session);
+            self.proposed = opened.map(|link| Box::new(MappedSession::new(link)));
         }
         Ok(())
     }
@@ -234,7 +264,7 @@ impl Client {
         match std::mem::replace(&mut self.state, State::Stopped) {
             State::Connecting(mut handshake) => self.close(&mut handshake.stream),
             State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
-            State::Live { mut connection, .. } => self.close(&mut connection.stream),
+            State::Live(mut live) => self.close(&mut live.connection.stream),
             State::Waiting { .. } | State::Stopped => {}
         }
     }
@@ -262,150 +292,6 @@ impl Client {
                 self.give_way(now, error, app);
             }
         }
-    }
-
-    /// The connection stays in its place meanwhile: a handler that panics takes nothing with it.
-    fn visit_live(&mut self, now: Instant, app: &mut impl Handler) {
-        self.touched = false;
-        let (State::Live { connection, .. }, Some(session)) = (&mut self.state, &mut self.session) else {
-            return;
-        };
-        match connection.visit(now, session, &mut self.scratch, self.config.link.read_budget, app) {
-            Ok(visit) => self.touched |= visit == Visit::More,
-            Err(reason) => self.end_live(now, &reason, app),
-        }
-    }
-
-    fn end_live(&mut self, now: Instant, reason: &Disconnected, app: &mut impl Handler) {
-        if !self.is_connected() {
-            return;
-        }
-        let state = std::mem::replace(&mut self.state, State::Waiting { until: Some(now) });
-        let State::Live { mut connection, since } = state else {
-            return;
-        };
-        if let Some(session) = &mut self.session {
-            connection.say_farewell(now, session, reason);
-            session.detach(random::nonce());
-            app.disconnected(&mut Link::new(session), reason);
-        }
-        self.close(&mut connection.stream);
-        // A link that lasted longer than the wait for it has made the wait worth while.
-        let worth = self.config.back_off.delay(self.failures, u64::MAX);
-        if now.saturating_duration_since(since) >= worth {
-            self.failures = 0;
-        }
-        self.pause(now);
-    }
-
-    fn handle_due(&mut self, now: Instant, app: &mut impl Handler) {
-        let (State::Live { connection, .. }, Some(session)) = (&mut self.state, &mut self.session) else {
-            return;
-        };
-        let silent = match session.handle_timeout(now) {
-            Ok(stalled) => {
-                stalled.inspect(|stalled| app.stalled(&mut Link::new(session), stalled));
-                false
-            }
-            Err(_) => true,
-        };
-        if silent {
-            // After a long pause of this process the peer's bytes may be waiting: they count.
-            connection.set_maybe_readable();
-        }
-        self.visit_live(now, app);
-        if silent
-            && self.is_connected()
-            && let Some(Err(timed_out)) = self.session.as_mut().map(|session| session.handle_timeout(now))
-        {
-            self.end_live(now, &timed_out.into(), app);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Waiting { until } => *until,
-            State::Connecting(handshake) => Some(handshake.deadline),
-            State::LoggingIn(login) => Some(login.handshake.deadline),
-            State::Live { .. } => self.session.as_ref().and_then(Session::poll_timeout),
-            State::Stopped => None,
-        }
-    }
-}
-
-impl Driver for Client {
-    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
-        if tokens.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs one token"));
-        }
-        self.registry = Some(registry.try_clone()?);
-        self.token = Some(Token(tokens.start));
-        Ok(())
-    }
-
-    fn owns(&self, token: Token) -> bool {
-        self.token == Some(token)
-    }
-
-    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
-        if !self.owns(event.token()) {
-            return Ok(());
-        }
-        match &mut self.state {
-            State::Connecting(handshake) => handshake.set_ready(event),
-            State::LoggingIn(login) => login.handshake.set_ready(event),
-            State::Live { connection, .. } => connection.set_ready(event),
-            State::Waiting { .. } | State::Stopped => return Ok(()),
-        }
-        self.visit(now, app);
-        Ok(())
-    }
-
-    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
-        if self.touched {
-            self.touched = false;
-            self.visit(now, app);
-        }
-        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
-        if !first && self.deadline().is_none_or(|deadline| deadline > now) {
-            return;
-        }
-        if self.is_connected() {
-            return self.handle_due(now, app);
-        }
-        match std::mem::replace(&mut self.state, State::Waiting { until: None }) {
-            State::Waiting { .. } => self.connect(now, app),
-            State::Connecting(mut handshake) => {
-                self.close(&mut handshake.stream);
-                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
-            }
-            State::LoggingIn(mut login) => {
-                self.close(&mut login.handshake.stream);
-                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
-            }
-            other => self.state = other,
-        }
-    }
-
-    fn timeout(&self, now: Instant) -> Option<Duration> {
-        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
-        if self.touched || (first && self.registry.is_some()) {
-            return Some(Duration::ZERO);
-        }
-        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
-    }
-
-    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
-        if let State::Live { connection, .. } = &mut self.state {
-            connection.set_maybe_readable();
-            self.visit(now, app);
-        }
-        self.handle_timeout(now, app);
-    }
-
-    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
-        self.end_live(now, &Disconnected::ShutDown, app);
-        self.stop();
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tcpshm_protocol::login::{Silence, UserData};
+use tcpshm_protocol::login::{CarrierWish, Carriers, Silence, UserData};
 use tcpshm_protocol::{Limits, Name, Timing};
 
 use crate::back_off::BackOff;
@@ -14,7 +14,8 @@ use crate::back_off::BackOff;
 pub struct LinkConfig {
     /// The name of this process. With the peer's name it identifies a link.
     pub name: Name,
-    /// Where link files are kept. Made, readable by this user only, if it is missing.
+    /// Where link files are kept. Made, readable by this user only, if it is missing. For shared memory both
+    /// sides need the same one; tmpfs, such as a directory in `/dev/shm`, is the place for it.
     pub directory: PathBuf,
     /// Ring and message sizes sent and taken. They are fixed when a session begins; what a file has
     /// and what is set here must be the same, unless `adopt_geometry` says otherwise.
@@ -60,6 +61,11 @@ impl LinkConfig {
         }
     }
 
+    /// How often to look whether the link's files are still there: twice before silence would be noticed.
+    pub(crate) fn check_every(&self) -> Duration {
+        self.silence.duration() / 2
+    }
+
     pub(crate) fn timing(&self, peer_silence: Silence) -> Timing {
         Timing { silence: self.silence, peer_silence, ack_delay: self.ack_delay, stall: self.stall }
     }
@@ -103,6 +109,9 @@ pub struct ServerConfig {
     pub max_detached: usize,
     /// Connections accepted before the others have their turn.
     pub accept_budget: usize,
+    /// What may carry links. Both: shared memory is granted only to a client that wishes it and has proved
+    /// to use the same directory, so as the same user on the same machine.
+    pub carriers: Carriers,
 }
 
 impl ServerConfig {
@@ -120,6 +129,7 @@ impl ServerConfig {
             max_pending_per_address: 512,
             max_detached: 256,
             accept_budget: 64,
+            carriers: Carriers::BOTH,
         }
     }
 }
@@ -135,6 +145,9 @@ pub struct ClientConfig {
     pub server: Option<Name>,
     /// For the server's `login` hook.
     pub user_data: UserData,
+    /// What shall carry the link. TCP unless you say so: shared memory is polled, and a host that waits for
+    /// nothing else has to want that.
+    pub carrier: CarrierWish,
     /// How long a connection may take to be made.
     pub connect_deadline: Duration,
     /// How long to wait between rounds of attempts.
@@ -149,6 +162,7 @@ impl ClientConfig {
             addresses: vec![address],
             server: None,
             user_data: UserData::default(),
+            carrier: CarrierWish::Tcp,
             // Two retransmissions of a lost first packet (1 s and 2 s, RFC 6298) and their answer.
             connect_deadline: Duration::from_secs(4),
             back_off: BackOff::default(),

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
-use tcpshm_protocol::{Event, Session};
-use tcpshm_shm::Mapped;
+use tcpshm_protocol::{Event, InboundFault, ProtocolError};
+use tcpshm_shm::{MappedSession, Outbox, Polled};
 
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
@@ -89,15 +89,15 @@ impl Connection {
     pub(crate) fn visit(
         &mut self,
         now: Instant,
-        session: &mut Session<Mapped>,
+        session: &mut MappedSession,
         scratch: &mut [u8],
         budget: usize,
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
         if self.delivering {
             // Where it stands, or it would block the link without a word.
-            if let Some(position) = session.unreturned() {
-                app.unconsumed(&mut Link::new(session), position);
+            if let Some(position) = session.reclaim() {
+                app.unconsumed(&mut Link::new(session.outbox()), position);
             }
             return Err(Disconnected::HandlerPanicked);
         }
@@ -113,7 +113,7 @@ impl Connection {
     fn do_visit(
         &mut self,
         now: Instant,
-        session: &mut Session<Mapped>,
+        session: &mut MappedSession,
         scratch: &mut [u8],
         budget: usize,
         app: &mut impl Handler,
@@ -134,7 +134,7 @@ impl Connection {
     fn read_once(
         &mut self,
         now: Instant,
-        session: &mut Session<Mapped>,
+        session: &mut MappedSession,
         scratch: &mut [u8],
         app: &mut impl Handler,
     ) -> Result<usize, Disconnected> {
@@ -195,11 +195,11 @@ impl Connection {
     fn flush_all(
         &mut self,
         now: Instant,
-        session: &mut Session<Mapped>,
+        session: &mut MappedSession,
         app: &mut impl Handler,
     ) -> Result<(), Disconnected> {
         loop {
-            self.flush(now, session)?;
+            self.flush(now, &mut session.outbox())?;
             if session.is_closing() {
                 return Err(Disconnected::Closed);
             }
@@ -210,7 +210,7 @@ impl Connection {
     }
 
     /// Writes until there is nothing left or the socket takes no more.
-    pub(crate) fn flush(&mut self, now: Instant, session: &mut Session<Mapped>) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, now: Instant, session: &mut Outbox<'_>) -> io::Result<()> {
         while self.writable && !self.preamble.is_empty() {
             match self.write(None)? {
                 Some(count) => self.preamble.advance(count),
@@ -245,23 +245,18 @@ impl Connection {
     }
 
     /// Writes for a host that cannot be told of an error now; the next visit tells it.
-    pub(crate) fn flush_later_if_broken(&mut self, now: Instant, session: &mut Session<Mapped>) {
+    pub(crate) fn flush_later_if_broken(&mut self, now: Instant, session: &mut Outbox<'_>) {
         if let Err(error) = self.flush(now, session) {
             self.broken = Some(error);
         }
     }
 
     /// Tells the peer why, as far as the socket takes it at once, and ends the writing direction.
-    pub(crate) fn say_farewell(
-        &mut self,
-        now: Instant,
-        session: &mut Session<Mapped>,
-        reason: &Disconnected,
-    ) {
+    pub(crate) fn say_farewell(&mut self, now: Instant, session: &mut MappedSession, reason: &Disconnected) {
         if let Some(reason) = reason.farewell() {
             session.close(reason);
             // The connection is over either way.
-            let _ = self.flush(now, session);
+            let _ = self.flush(now, &mut session.outbox());
         }
         let _ = self.stream.shutdown(Shutdown::Write);
     }
@@ -270,26 +265,37 @@ impl Connection {
 /// Hands everything in `input` to the application. Returns whether there was anything.
 fn deliver(
     now: Instant,
-    session: &mut Session<Mapped>,
+    session: &mut MappedSession,
     input: &mut &[u8],
     app: &mut impl Handler,
 ) -> Result<bool, Disconnected> {
-    let mut any = false;
-    while let Some(event) = session.handle_input(now, input)? {
-        any = true;
-        match event {
-            Event::Message(received) => {
-                app.message(&mut Link::new(session), received);
-                if let Some(position) = session.unreturned() {
-                    app.unconsumed(&mut Link::new(session), position);
-                }
-            }
-            Event::Writable => app.writable(&mut Link::new(session)),
-            Event::Closed(reason) => return Err(Disconnected::ByPeer(reason)),
+    let mut ended = None;
+    let any = session.handle_input(now, input, |polled| ended = tell(polled, app).or(ended.take()))?;
+    ended.map_or(Ok(any), Err)
+}
+
+/// Tells the application what came, on whichever carrier. Returns why the connection is over, if it is.
+pub(crate) fn tell(polled: Polled<'_>, app: &mut impl Handler) -> Option<Disconnected> {
+    let link = match polled {
+        Polled::Event(link, Event::Message(received)) => {
+            let mut link = Link::new(link);
+            app.message(&mut link, received);
+            link
         }
-        if session.is_closing() {
-            break;
+        Polled::Event(link, Event::Writable) => {
+            let mut link = Link::new(link);
+            app.writable(&mut link);
+            link
         }
-    }
-    Ok(any)
+        Polled::Unconsumed(link, position) => {
+            let mut link = Link::new(link);
+            app.unconsumed(&mut link, position);
+            link
+        }
+        Polled::Event(_, Event::Closed(reason)) => return Some(Disconnected::ByPeer(reason)),
+        // It detached, and this side has not heard of it: no fault of anybody's.
+        Polled::Fault(ProtocolError::Inbound(InboundFault::Left)) => return Some(Disconnected::Cut),
+        Polled::Fault(fault) => return Some(fault.into()),
+    };
+    link.is_closing().then_some(Disconnected::Closed)
 }

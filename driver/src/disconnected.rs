@@ -1,6 +1,7 @@
 //! Why a connection ended.
 
 use std::io;
+use std::path::PathBuf;
 
 use tcpshm_protocol::{CloseReason, ProtocolError, TimedOut};
 
@@ -32,6 +33,19 @@ pub enum Disconnected {
     /// when the process has restarted, and blocks the consumption of later ones until then.
     #[error("a handler panicked while it had a message of this link")]
     HandlerPanicked,
+    /// The link's own file was removed, or another one put in its place. Nothing is lost while this process
+    /// runs: it makes a removed file again, and the link goes on with its next login.
+    #[error("{}: this side's link file was removed or replaced; tmp cleaners and systemd's RemoveIPC do that", path.display())]
+    FileGone {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// The file of the peer, which shared memory is read from, was removed or replaced.
+    #[error("{}: the peer's link file was removed or replaced; tmp cleaners and systemd's RemoveIPC do that", path.display())]
+    PeerFileGone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// A newer login of the same client took over.
     #[error("a newer login of the same client took over")]
     Replaced,
@@ -46,7 +60,9 @@ impl Disconnected {
             Disconnected::Silent(_) => Some(CloseReason::Silence),
             Disconnected::Fault(_) => Some(CloseReason::Fault),
             Disconnected::Replaced => Some(CloseReason::Replaced),
-            Disconnected::HandlerPanicked => Some(CloseReason::Application),
+            Disconnected::HandlerPanicked
+            | Disconnected::FileGone { .. }
+            | Disconnected::PeerFileGone { .. } => Some(CloseReason::Application),
             Disconnected::ByPeer(_) | Disconnected::Cut | Disconnected::Io(_) => None,
         }
     }

@@ -36,11 +36,24 @@ pub trait Driver {
     fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler);
 
     /// How long the host may sleep at most before it calls [`Driver::handle_timeout`]. Zero while there
-    /// is work left over; `None` if nothing is ever due.
+    /// is work left over, and while a link is on shared memory, which no poll can wait for; `None` if nothing
+    /// is ever due.
     fn timeout(&self, now: Instant) -> Option<Duration>;
 
-    /// Reads every live connection without asking the poll first, and does what is due: for a host that
-    /// spins. New connections and sockets that were blocked are still found through the poll, so visit
+    /// Looks at the links that shared memory carries, and at nothing else, for as many messages as make a
+    /// good turn: no system call, no clock, no allocation. Returns whether anything came.
+    ///
+    /// Heartbeats and ends go over the connection, so the rest needs a visit now and then too: several times
+    /// in the `silence` that is configured, and better every millisecond.
+    /// [`Driver::handle_timeout`] does it too. A host that polls at full speed calls this many times between
+    /// two visits to its own poll, and decides what to do when nothing comes; see [`Idle`](crate::Idle).
+    fn poll(&mut self, app: &mut impl Handler) -> bool;
+
+    /// Whether a link is on shared memory: then there is something to poll.
+    fn is_polling(&self) -> bool;
+
+    /// Reads every live connection without asking the poll first, polls shared memory, and does what is due:
+    /// for a host that spins. New connections and sockets that were blocked are still found through the poll, so visit
     /// that too, every so many turns.
     fn spin(&mut self, now: Instant, app: &mut impl Handler);
 

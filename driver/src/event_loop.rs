@@ -1,12 +1,14 @@
 //! A ready-made loop for a process that has nothing else to wait for.
 
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token};
 
 use crate::driver::Driver;
 use crate::handler::Handler;
+use crate::idle::{Idle, IdleStrategy, Pause};
 
 /// One poll and one driver. It uses nothing but the driver's public methods, so it also shows how to
 /// embed one in a loop of your own.
@@ -21,6 +23,7 @@ pub struct EventLoop<D> {
     foreign: Vec<Token>,
     /// Turns of [`EventLoop::spin_turn`] since the poll was last asked.
     spun: u32,
+    idle: Idle,
 }
 
 impl<D: Driver> EventLoop<D> {
@@ -29,6 +32,8 @@ impl<D: Driver> EventLoop<D> {
     /// Spinning turns between two visits to the poll, which finds new connections: at a microsecond a
     /// turn, one every 64 microseconds.
     pub const SPINS: u32 = 64;
+    /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
+    pub const POLLS: u32 = 1024;
 
     /// Registers `driver` with a poll of its own.
     pub fn new(mut driver: D, clock: fn() -> Instant) -> io::Result<Self> {
@@ -36,13 +41,51 @@ impl<D: Driver> EventLoop<D> {
         driver.register(poll.registry(), Self::FOREIGN..usize::MAX)?;
         // As many as a busy loop finds in one turn; more wait for the next.
         let events = Events::with_capacity(1024);
-        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0 })
+        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0, idle: Idle::default() })
+    }
+
+    /// What to do while links are on shared memory and nothing comes. [`IdleStrategy::BackOff`] if nothing
+    /// is set.
+    #[must_use]
+    pub fn with_idle(self, strategy: IdleStrategy) -> Self {
+        Self { idle: Idle::new(strategy), ..self }
     }
 
     /// Waits for something to do, at most until `wait` is over, and does it.
+    ///
+    /// While a link is on shared memory, which can be polled and not waited for, a turn is a number of polls
+    /// and what the idle strategy says, and may end with nothing done.
     pub fn turn(&mut self, app: &mut impl Handler, wait: Option<Duration>) -> io::Result<()> {
+        if self.driver.is_polling() {
+            let pause = self.poll_memory(app).min(wait.unwrap_or(Duration::MAX));
+            return self.visit(app, Some(pause));
+        }
         let timeout = self.driver.timeout((self.clock)());
-        let timeout = timeout.into_iter().chain(wait).min();
+        self.visit(app, timeout.into_iter().chain(wait).min())
+    }
+
+    /// Polls shared memory until it is time to look at the rest. Returns how long to wait there.
+    fn poll_memory(&mut self, app: &mut impl Handler) -> Duration {
+        for _ in 0..Self::POLLS {
+            match self.idle.after(self.driver.poll(app)) {
+                Pause::None => {}
+                Pause::Yield => {
+                    thread::yield_now();
+                    return Duration::ZERO;
+                }
+                // An epoll waits for whole milliseconds only.
+                Pause::Sleep(pause) if pause < Duration::from_millis(1) => {
+                    thread::sleep(pause);
+                    return Duration::ZERO;
+                }
+                Pause::Sleep(pause) => return pause,
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// Asks the poll, and does what is to be done.
+    fn visit(&mut self, app: &mut impl Handler, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(&mut self.events, timeout) {
             Ok(()) => {}
             // A signal: the host may want to look at what it was.
@@ -58,6 +101,10 @@ impl<D: Driver> EventLoop<D> {
                 self.foreign.push(event.token());
             }
         }
+        // What waited while we slept ends the sleeping.
+        if self.driver.is_polling() && self.driver.poll(app) {
+            self.idle.after(true);
+        }
         self.driver.handle_timeout(now, app);
         Ok(())
     }
@@ -68,9 +115,12 @@ impl<D: Driver> EventLoop<D> {
         self.spun += 1;
         if self.spun >= Self::SPINS {
             self.spun = 0;
-            return self.turn(app, Some(Duration::ZERO));
+            return self.visit(app, Some(Duration::ZERO));
         }
         self.foreign.clear();
+        for _ in 0..Self::POLLS / Self::SPINS {
+            self.driver.poll(app);
+        }
         self.driver.spin((self.clock)(), app);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tcpshm_protocol::login::{Carrier, CarrierWish, Outcome, Refusal, UserData};
 use tcpshm_protocol::{Delivered, Name, Received, SessionId, Stalled, Undelivered};
-use tcpshm_shm::{FileError, Kept};
+use tcpshm_shm::{FileError, Kept, ViewError};
 
 use crate::disconnected::Disconnected;
 use crate::link::Link;
@@ -90,6 +90,12 @@ pub trait Handler {
     /// when that server is met again.
     fn left_behind(&mut self, peer: &Name, undelivered: &Undelivered) {
         let _ = (peer, undelivered);
+    }
+
+    /// Shared memory was wished for and is not possible: the peer's link file cannot be read here. The link
+    /// goes on over TCP if the wish allows it, and is refused otherwise.
+    fn not_shared(&mut self, peer: &Name, error: &ViewError) {
+        let _ = (peer, error);
     }
 
     /// A link file could not be used, so a login was refused or put off. The file was not changed.

@@ -48,12 +48,14 @@ mod event_loop;
 mod files;
 mod handler;
 mod handshake;
+mod idle;
 mod limits;
 mod link;
 mod random;
 mod server;
 mod socket;
 mod timers;
+mod watch;
 
 pub use back_off::BackOff;
 pub use client::Client;
@@ -66,18 +68,21 @@ pub use files::Files;
 pub use handler::{
     Admission, Connected, Dispute, Handler, LoginAttempt, LoginRefused, Policy, Quarrel, ResetReport,
 };
+pub use idle::{Idle, IdleStrategy, Pause};
 pub use link::Link;
 pub use server::Server;
 
 pub use mio;
 pub use tcpshm_protocol as protocol;
-pub use tcpshm_protocol::login::{Carrier, Outcome, Refusal, RefusalCode, Silence, UserData};
+pub use tcpshm_protocol::login::{
+    Carrier, CarrierWish, Carriers, Outcome, Refusal, RefusalCode, Silence, UserData,
+};
 pub use tcpshm_protocol::{
     Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position,
     Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
 };
 pub use tcpshm_shm as shm;
-pub use tcpshm_shm::{FileError, Kept};
+pub use tcpshm_shm::{FileError, Kept, ViewError};
 
 /// The program in the project's README, compiled.
 #[cfg(doctest)]

@@ -5,19 +5,21 @@ use std::time::Instant;
 
 use tcpshm_protocol::{
     Batch, CloseReason, Committed, Delivered, Held, Kind, Name, Received, Refused, RefusedReason, SendError,
-    Session, SessionId, Slot, Undelivered,
+    SessionId, Slot, Undelivered,
 };
-use tcpshm_shm::Mapped;
+use tcpshm_shm::{Mapped, MappedSession, Outbox};
 
 use crate::connection::Connection;
 
 /// One link: what its application may do with it, whichever carrier it has, and whether it has one at
 /// the moment or not. What is committed without a connection goes out on the next one.
 ///
-/// Bytes are written to the connection when the handler that was given the link returns, or when a
-/// link that the host asked for is dropped: replies to one event leave together.
+/// Over TCP bytes are written to the connection when the handler that was given the link returns, or when
+/// a link that the host asked for is dropped: replies to one event leave together. Over shared memory the
+/// peer sees what is committed at once, and what it has consumed is looked up when the ring looks full and
+/// when the host asks for the link: in a handler [`Link::space`] and [`Link::undelivered`] may lag.
 pub struct Link<'l> {
-    session: &'l mut Session<Mapped>,
+    outbox: Outbox<'l>,
     /// A handler's link has none: the driver looks after it when the handler returns.
     outlet: Option<Outlet<'l>>,
     /// Whether anything was done that may leave bytes to write or a deadline to keep.
@@ -38,17 +40,18 @@ pub(crate) enum Again<'l> {
 }
 
 impl<'l> Link<'l> {
-    pub(crate) fn new(session: &'l mut Session<Mapped>) -> Self {
-        Self { session, outlet: None, used: false }
+    pub(crate) fn new(outbox: Outbox<'l>) -> Self {
+        Self { outbox, outlet: None, used: false }
     }
 
-    pub(crate) fn for_host(session: &'l mut Session<Mapped>, outlet: Option<Outlet<'l>>) -> Self {
-        Self { session, outlet, used: false }
+    pub(crate) fn for_host(session: &'l mut MappedSession, outlet: Option<Outlet<'l>>) -> Self {
+        session.observe();
+        Self { outbox: session.outbox(), outlet, used: false }
     }
 
-    fn using(&mut self) -> &mut Session<Mapped> {
+    fn using(&mut self) -> &mut Outbox<'l> {
         self.used = true;
-        self.session
+        &mut self.outbox
     }
 
     /// Room for one message of `len` bytes in the link file; see [`Slot`].
@@ -72,7 +75,7 @@ impl<'l> Link<'l> {
     }
 
     /// Consumes every message up to and including the one that ends at `upto`, in one store; not while
-    /// messages are held.
+    /// messages are held, and not past the message that the handler was just given.
     pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
         self.using().consume_through(upto)
     }
@@ -95,47 +98,52 @@ impl<'l> Link<'l> {
 
     /// The other side's name.
     pub fn peer(&self) -> &Name {
-        self.session.peer()
+        self.outbox.session().peer()
     }
 
     /// The session, which a reset replaces by another.
     pub fn session(&self) -> SessionId {
-        self.session.id()
+        self.outbox.session().id()
     }
 
     /// Whether a connection carries the link now.
     pub fn is_connected(&self) -> bool {
-        self.session.is_attached()
+        self.outbox.session().is_attached()
+    }
+
+    /// Whether [`Link::close`] was called on this connection.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.outbox.session().is_closing()
     }
 
     /// The end of the last committed message.
     pub fn committed(&self) -> Committed {
-        self.session.committed()
+        self.outbox.session().committed()
     }
 
     /// The end of the last consumed message.
     pub fn consumed(&self) -> Delivered {
-        self.session.consumed()
+        self.outbox.session().consumed()
     }
 
     /// How many messages are held.
     pub fn held(&self) -> u64 {
-        self.session.held()
+        self.outbox.session().held()
     }
 
     /// Bytes that messages can still take; each takes its payload and 16 bytes, rounded up to 8.
     pub fn space(&self) -> u64 {
-        self.session.space()
+        self.outbox.session().space()
     }
 
     /// Since when the peer has consumed nothing although messages wait for it; `None` if nothing waits.
     pub fn behind_since(&self) -> Option<Instant> {
-        self.session.behind_since()
+        self.outbox.session().behind_since()
     }
 
     /// What the peer is not known to have consumed. Counts messages: not for every one of them.
     pub fn undelivered(&self) -> Undelivered {
-        self.session.undelivered()
+        self.outbox.session().undelivered()
     }
 }
 
@@ -144,7 +152,7 @@ impl Drop for Link<'_> {
         let Some(Outlet { connection, now, again }) = self.outlet.take().filter(|_| self.used) else {
             return;
         };
-        connection.flush_later_if_broken(now, self.session);
+        connection.flush_later_if_broken(now, &mut self.outbox);
         match again {
             Again::Flag(again) => *again = true,
             Again::Queue { queue, queued, index } => {

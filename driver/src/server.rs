@@ -6,6 +6,7 @@ mod logins;
 mod pending;
 mod places;
 mod tokens;
+mod turns;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -13,16 +14,14 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use mio::event::Event;
+use mio::Registry;
 use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry, Token};
-use tcpshm_protocol::{Name, Role, Session};
-use tcpshm_shm::{FileError, LinkDirectory, Mapped};
+use tcpshm_protocol::{Name, Role};
+use tcpshm_shm::{FileError, LinkDirectory, MappedSession, Rings};
 
 use crate::config::ServerConfig;
 use crate::connection::{SCRATCH, Visit};
 use crate::disconnected::Disconnected;
-use crate::driver::Driver;
 use crate::error::SetupError;
 use crate::files::Files;
 use crate::handler::Handler;
@@ -57,14 +56,18 @@ pub struct Server {
     /// Live places to visit although no event will come for them.
     queue: VecDeque<usize>,
     logins: Logins,
+    /// The sessions of live places, at the same places.
+    links: Rings,
     live: HashMap<Name, usize>,
     /// Refused connections that are still there; no more than logins in progress may be.
     farewells: usize,
     /// Sessions without a connection, the one that lost it last at the back.
-    detached: VecDeque<Session<Mapped>>,
+    detached: VecDeque<Box<MappedSession>>,
     /// Links whose files an interrupted login left to be put in order.
     unsettled: HashSet<Name>,
     reset_tokens: ResetTokens,
+    /// The place of a link on shared memory whose handler has control. Found set afterwards, it has panicked.
+    telling: Option<usize>,
     scratch: Box<[u8]>,
 }
 
@@ -90,10 +93,12 @@ impl Server {
             timers: Timers::default(),
             queue: VecDeque::new(),
             logins: Logins::default(),
+            links: Rings::default(),
             live: HashMap::new(),
             farewells: 0,
             detached: VecDeque::new(),
             reset_tokens: ResetTokens::default(),
+            telling: None,
             scratch: vec![0; SCRATCH].into(),
             config,
         })
@@ -120,7 +125,8 @@ impl Server {
             let Some(Place::Live(live)) = self.places.get_mut(index) else {
                 return None;
             };
-            let Live { connection, session, queued } = &mut **live;
+            let session = self.links.get_mut(index)?;
+            let Live { connection, queued, .. } = &mut **live;
             let again = Again::Queue { queue: &mut self.queue, queued, index };
             return Some(Link::for_host(session, Some(Outlet { connection, now, again })));
         }
@@ -138,7 +144,7 @@ impl Server {
             let Some(link) = self.directory.open_link(client, configured, random::nonce())? else {
                 return Ok(None);
             };
-            self.keep_detached(link.session);
+            self.keep_detached(Box::new(MappedSession::new(link)));
         }
         Ok(self.link(now, client))
     }
@@ -174,13 +180,19 @@ impl Server {
 
     /// The link stays in its place meanwhile: a handler that panics takes nothing with it.
     fn visit_live(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
-        let Some(Place::Live(live)) = self.places.get_mut(index) else {
+        let (Some(Place::Live(live)), Some(session)) =
+            (self.places.get_mut(index), self.links.get_mut(index))
+        else {
             return;
         };
-        let Live { connection, session, .. } = &mut **live;
-        match connection.visit(now, session, &mut self.scratch, self.config.link.read_budget, app) {
+        if let Some(reason) = live.ended.take() {
+            return self.end_live(now, index, &reason, app);
+        }
+        let budget = self.config.link.read_budget;
+        match live.connection.visit(now, session, &mut self.scratch, budget, app) {
             Ok(visit) => {
-                if let Some(deadline) = session.poll_timeout() {
+                let deadline = session.poll_timeout().into_iter().chain([live.next_check]).min();
+                if let Some(deadline) = deadline {
                     self.timers.schedule(index, deadline);
                 }
                 if visit == Visit::More {
@@ -196,7 +208,10 @@ impl Server {
         let Some(live) = self.places.take_live(index) else {
             return;
         };
-        let Live { mut connection, mut session, .. } = *live;
+        let Some(mut session) = self.links.take(index) else {
+            return;
+        };
+        let mut connection = live.connection;
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
         self.live.remove(session.peer());
@@ -209,13 +224,13 @@ impl Server {
             self.places.vacate(index);
         }
         // Last: a handler that panics takes no place with it.
-        app.disconnected(&mut Link::new(&mut session), reason);
+        app.disconnected(&mut Link::new(session.outbox()), reason);
         self.keep_detached(session);
         self.bound_detached(app);
     }
 
     /// Keeps a session open, and closes older ones that nothing would miss if there are too many.
-    fn keep_detached(&mut self, session: Session<Mapped>) {
+    fn keep_detached(&mut self, session: Box<MappedSession>) {
         self.detached.push_back(session);
         while self.detached.len() > self.config.max_detached {
             // Not the newest: somebody is about to use it.
@@ -240,7 +255,7 @@ impl Server {
         }
     }
 
-    fn take_detached(&mut self, client: &Name) -> Option<Session<Mapped>> {
+    fn take_detached(&mut self, client: &Name) -> Option<Box<MappedSession>> {
         let index = self.detached.iter().position(|session| session.peer() == client)?;
         self.detached.remove(index)
     }
@@ -300,144 +315,5 @@ impl Server {
             // It is about to be closed, which ends its registration too.
             let _ = registry.deregister(stream);
         }
-    }
-
-    /// Arranges a visit without an event.
-    fn enqueue(&mut self, index: usize) {
-        if let Some(Place::Live(live)) = self.places.get_mut(index)
-            && !std::mem::replace(&mut live.queued, true)
-        {
-            self.queue.push_back(index);
-        }
-    }
-
-    fn visit_queued(&mut self, now: Instant, app: &mut impl Handler) {
-        // Those that are queued meanwhile have their turn next time.
-        for _ in 0..self.queue.len() {
-            let Some(index) = self.queue.pop_front() else {
-                return;
-            };
-            if let Some(Place::Live(live)) = self.places.get_mut(index) {
-                live.queued = false;
-                self.visit(now, index, app);
-            }
-        }
-    }
-
-    fn handle_due(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
-        let Some(Place::Live(live)) = self.places.get_mut(index) else {
-            // Whatever it was waiting for, its time is over.
-            return self.drop_place(index);
-        };
-        let silent = match live.session.handle_timeout(now) {
-            Ok(stalled) => {
-                stalled.inspect(|stalled| app.stalled(&mut Link::new(&mut live.session), stalled));
-                false
-            }
-            Err(_) => true,
-        };
-        if silent {
-            // After a long pause of this process the peer's bytes may be waiting: they count.
-            live.connection.set_maybe_readable();
-        }
-        self.visit_live(now, index, app);
-        if let Some(Place::Live(live)) = self.places.get_mut(index)
-            && silent
-            && let Err(timed_out) = live.session.handle_timeout(now)
-        {
-            self.end_live(now, index, &timed_out.into(), app);
-        }
-    }
-}
-
-impl Driver for Server {
-    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
-        if tokens.len() <= self.listeners.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too few tokens for the listeners"));
-        }
-        for (index, listener) in self.listeners.iter_mut().enumerate() {
-            registry.register(listener, Token(tokens.start + index), Interest::READABLE)?;
-        }
-        self.registry = Some(registry.try_clone()?);
-        self.tokens = tokens;
-        self.accepting.fill(true);
-        Ok(())
-    }
-
-    fn owns(&self, token: Token) -> bool {
-        self.tokens.contains(&token.0)
-    }
-
-    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
-        if !self.owns(event.token()) {
-            return Ok(());
-        }
-        let index = event.token().0 - self.tokens.start;
-        if index < self.listeners.len() {
-            self.accepting[index] = true;
-            self.accept(now, index, app);
-            return Ok(());
-        }
-        let index = index - self.listeners.len();
-        match self.places.get_mut(index) {
-            Some(Place::Live(live)) => live.connection.set_ready(event),
-            Some(Place::Pending(pending)) => pending.handshake.set_ready(event),
-            Some(Place::Farewell(handshake)) => handshake.set_ready(event),
-            None => return Ok(()),
-        }
-        self.visit(now, index, app);
-        Ok(())
-    }
-
-    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
-        if self.accept_after.is_some_and(|after| after <= now) {
-            self.accept_after = None;
-        }
-        for index in 0..self.listeners.len() {
-            self.accept(now, index, app);
-        }
-        self.visit_queued(now, app);
-        // Each place once, whatever deadline it sets itself meanwhile.
-        for _ in 0..self.timers.len() {
-            let Some(index) = self.timers.take_due(now) else {
-                return;
-            };
-            self.handle_due(now, index, app);
-        }
-    }
-
-    fn timeout(&self, now: Instant) -> Option<Duration> {
-        let accepting = self.accepting.iter().any(|accepting| *accepting);
-        if !self.queue.is_empty() || (accepting && self.accept_after.is_none()) {
-            return Some(Duration::ZERO);
-        }
-        let next = self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()?;
-        Some(next.saturating_duration_since(now))
-    }
-
-    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
-        for index in 0..self.places.len() {
-            if let Some(Place::Live(live)) = self.places.get_mut(index) {
-                live.connection.set_maybe_readable();
-                self.visit(now, index, app);
-            }
-        }
-        self.handle_timeout(now, app);
-    }
-
-    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
-        for index in 0..self.places.len() {
-            self.end_live(now, index, &Disconnected::ShutDown, app);
-            self.drop_place(index);
-        }
-        if let Some(registry) = self.registry.take() {
-            for mut listener in self.listeners.drain(..) {
-                // It is closed here, which ends its registration too.
-                let _ = registry.deregister(&mut listener);
-            }
-        }
-        self.accepting.clear();
-        self.queue.clear();
-        self.detached.clear();
     }
 }

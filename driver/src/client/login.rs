@@ -7,13 +7,14 @@ use tcpshm_protocol::login::{
     CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Proposal, Ready, Refusal, RefusalCode, Streams,
     Welcome, limits_agreed,
 };
-use tcpshm_protocol::{Header, Name, Role, Session};
-use tcpshm_shm::FileError;
+use tcpshm_protocol::{Header, Name, Role};
+use tcpshm_shm::{FileError, MappedSession};
 
 use super::{Client, State};
 use crate::handler::{Handler, LoginRefused};
 use crate::handshake::Handshake;
 use crate::random;
+use crate::watch;
 
 /// A connection that is logging in.
 #[derive(Debug)]
@@ -48,13 +49,21 @@ impl Client {
         self.visit_login(now, Box::new(Login { handshake, machine, welcome: None }), app);
     }
 
+    /// What to ask for: memory that was granted and is not shared after all is not asked for again.
+    fn wish(&self) -> CarrierWish {
+        match self.config.carrier {
+            CarrierWish::Auto if self.not_shared => CarrierWish::Tcp,
+            wish => wish,
+        }
+    }
+
     fn hello(&self) -> Hello {
         let link = &self.config.link;
         Hello {
             client: link.name.clone(),
             server: self.config.server.clone(),
             limits: link.limits,
-            wish: CarrierWish::Tcp,
+            wish: self.wish(),
             silence: link.silence,
             user_data: self.config.user_data.clone(),
         }
@@ -123,7 +132,8 @@ impl Client {
         let token = self.reset_token.take().filter(|(from, _)| from == server).map(|(_, token)| token);
         if self.proposed.is_none() && (held.is_none() || token.is_some()) {
             let created = self.directory.create(&self.fresh_header(server, &streams), random::nonce());
-            self.proposed = Some(created.map_err(|error| storage(error, app))?.session);
+            let created = created.map_err(|error| storage(error, app))?;
+            self.proposed = Some(Box::new(MappedSession::new(created)));
         }
         let proposed = self.proposed.as_mut().map(|session| {
             session.show(nonce);
@@ -134,7 +144,7 @@ impl Client {
             proposed,
             disputed: held.is_some() && self.disputed,
             token: token.filter(|_| proposed.is_some()),
-            undelivered: held.and(self.session.as_ref()).map(Session::undelivered),
+            undelivered: held.and(self.session.as_ref()).map(|session| session.undelivered()),
             nonce,
         })
     }
@@ -144,6 +154,8 @@ impl Client {
         if self.session.as_ref().is_none_or(|session| session.peer() != server) {
             self.open_link(server)?;
             self.disputed = false;
+        } else if let Some(session) = &mut self.session {
+            watch::restore(&self.directory, session)?;
         }
         if self.met.as_ref() == Some(server) {
             return Ok(());
@@ -179,7 +191,7 @@ impl Client {
 }
 
 /// The sizes that a client's file was made with.
-fn streams_of(session: &Session<tcpshm_shm::Mapped>) -> Streams {
+fn streams_of(session: &MappedSession) -> Streams {
     Streams { client: session.header().outgoing, server: session.header().incoming }
 }
 

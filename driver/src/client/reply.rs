@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use tcpshm_protocol::login::{Outcome, Ready, Refusal, RefusalCode};
-use tcpshm_protocol::{Name, Session};
-use tcpshm_shm::Mapped;
+use tcpshm_protocol::Name;
+use tcpshm_protocol::login::{Carrier, CarrierWish, Outcome, Ready, Refusal, RefusalCode};
 
 use super::login::{Login, refused};
-use super::{Client, State};
+use super::{Client, Live, State};
 use crate::connection::Connection;
 use crate::handler::{Connected, Dispute, Handler, LoginRefused, Policy, Quarrel, ResetReport};
 use crate::link::Link;
@@ -31,7 +30,28 @@ impl Client {
         let Some(session) = target else {
             return self.fail(now, login);
         };
-        if let Err(fault) = session.establish(now, ready, &timing) {
+        let shared =
+            (ready.carrier == Carrier::Shm).then(|| self.directory.view(session.header(), ready.nonce));
+        let peer = match shared.transpose() {
+            Ok(peer) => peer,
+            Err(error) => {
+                app.not_shared(&welcome.server, &error);
+                self.not_shared = true;
+                return match self.config.carrier {
+                    CarrierWish::Auto => {
+                        self.close(&mut login.handshake.stream);
+                        self.try_again(now);
+                    }
+                    _ => {
+                        let text = "the client does not see the server's link file";
+                        let refusal = Refusal::new(RefusalCode::NoCarrier, text);
+                        app.refused(&refused(&login, Some(welcome.server), true, refusal));
+                        self.fail(now, login);
+                    }
+                };
+            }
+        };
+        if let Err(fault) = session.establish(now, ready, &timing, peer) {
             // The next login says so, and the policies of both sides decide.
             self.disputed = true;
             let refusal = Refusal::new(RefusalCode::Diverged, fault);
@@ -46,7 +66,7 @@ impl Client {
         self.peer_undelivered = None;
         self.retries = 0;
         if let Some(report) = &report {
-            app.reset(&mut Link::new(session), report);
+            app.reset(&mut Link::new(session.outbox()), report);
         }
         let connected = Connected {
             outcome: ready.outcome,
@@ -54,10 +74,11 @@ impl Client {
             carrier: ready.carrier,
             user_data: ready.user_data.clone(),
         };
-        app.connected(&mut Link::new(session), &connected);
+        app.connected(&mut Link::new(session.outbox()), &connected);
         let (stream, address, rest) = login.handshake.into_parts();
-        let connection = Box::new(Connection::new(stream, address, &[], &rest));
-        self.state = State::Live { connection, since: now };
+        let connection = Connection::new(stream, address, &[], &rest);
+        let next_check = now + self.config.link.check_every();
+        self.state = State::Live(Box::new(Live { connection, since: now, ended: None, next_check }));
         self.visit_live(now, app);
     }
 
@@ -78,8 +99,8 @@ impl Client {
                 let reset = outcome == Outcome::Reset || old.is_some() || self.peer_undelivered.is_some();
                 Some(reset.then(|| ResetReport {
                     peer: server.clone(),
-                    ended: old.as_ref().map(Session::id),
-                    undelivered: old.as_ref().map(Session::undelivered),
+                    ended: old.as_ref().map(|old| old.id()),
+                    undelivered: old.as_ref().map(|old| old.undelivered()),
                     peer_undelivered: self.peer_undelivered.take(),
                     kept,
                 }))
@@ -102,7 +123,7 @@ impl Client {
         let server = login.welcome.as_ref().map(|welcome| welcome.server.clone());
         match (refusal.code, server) {
             (RefusalCode::ProposalDead, Some(server)) => {
-                if let Some(dead) = self.proposed.take().map(|session: Session<Mapped>| session.id())
+                if let Some(dead) = self.proposed.take().map(|session| session.id())
                     && let Err(error) = self.directory.discard_proposed(&server, dead)
                 {
                     app.failed(&server, &error);
@@ -133,7 +154,7 @@ impl Client {
         let dispute = Dispute {
             peer: server.clone(),
             quarrel,
-            undelivered: self.session.as_ref().map(Session::undelivered),
+            undelivered: self.session.as_ref().map(|session| session.undelivered()),
             peer_undelivered: refusal.undelivered,
         };
         app.dispute(&dispute) == Policy::Reset && refusal.token.is_some() && self.has_room_aside(server, app)

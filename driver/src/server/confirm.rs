@@ -5,8 +5,8 @@ use std::time::Instant;
 use tcpshm_protocol::login::{
     Carrier, Confirm, Outcome, Ready, Record, Refusal, RefusalCode, Streams, Verdict, decide, limits_agreed,
 };
-use tcpshm_protocol::{Grant, Header, Name, Position, Role, Session, SessionId, Survey, Undelivered};
-use tcpshm_shm::{FileError, Mapped};
+use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Survey, Undelivered};
+use tcpshm_shm::{FileError, MappedSession, PeerFile};
 
 use super::Server;
 use super::places::{Admitted, Live, Pending, Place};
@@ -16,10 +16,11 @@ use crate::handler::{Connected, Dispute, Handler, Policy, Quarrel, ResetReport};
 use crate::limits::check_promises;
 use crate::link::Link;
 use crate::random;
+use crate::watch;
 
 /// A login that was accepted: what was stored is stored, only the answer is still to be sent.
 struct Accepted {
-    session: Session<Mapped>,
+    session: Box<MappedSession>,
     ready: Ready,
     report: Option<ResetReport>,
 }
@@ -115,11 +116,8 @@ impl Server {
             held.map_or(Position::ZERO, |held| held.standing.consumed)
         };
         let detached = self.detached.iter().find(|session| session.peer() == client);
-        let live = self.live.get(client).copied().and_then(|index| match self.places.get_mut(index) {
-            Some(Place::Live(live)) => Some(&live.session),
-            _ => None,
-        });
-        if let Some(session) = live.or(detached) {
+        let live = self.live.get(client).and_then(|index| self.links.get(*index));
+        if let Some(session) = live.or(detached.map(|session| &**session)) {
             return Ok(Some(Holdings {
                 header: session.header().clone(),
                 record: session.record(shown(session.id())),
@@ -144,10 +142,10 @@ impl Server {
         app: &mut impl Handler,
     ) -> Result<Accepted, Refusal> {
         let client = &admitted.hello.client;
-        if let Some(holdings) = holdings {
-            let accept = self.config.link.limits.accept;
-            check_promises(&holdings.header, accept, admitted.hello.limits.accept)?;
-        }
+        let nothing = || Refusal::new(RefusalCode::Internal, "nothing to resume");
+        let ours = &holdings.ok_or_else(nothing)?.header;
+        check_promises(ours, self.config.link.limits.accept, admitted.hello.limits.accept)?;
+        let peer = self.view_for(admitted, confirm, ours, app)?;
         // By takeover: the older connection delivers nothing more from here on.
         if let Some(index) = self.live.get(client).copied() {
             self.end_live(now, index, &Disconnected::Replaced, app);
@@ -156,8 +154,12 @@ impl Server {
             Some(session) => session,
             None => self.open_for(client, app)?,
         };
+        if let Err(error) = watch::restore(&self.directory, &mut session) {
+            self.keep_detached(session);
+            return Err(storage_refusal(client, &error, app));
+        }
         let grant = self.grant(admitted, Outcome::Resumed);
-        match session.accept(now, confirm, grant) {
+        match session.accept(now, confirm, grant, peer) {
             Ok(ready) => Ok(Accepted { session, ready, report: None }),
             Err(fault) => {
                 self.keep_detached(session);
@@ -166,9 +168,34 @@ impl Server {
         }
     }
 
-    fn open_for(&mut self, client: &Name, app: &mut impl Handler) -> Result<Session<Mapped>, Refusal> {
+    /// The client's file, if shared memory is to carry the link; `None` if TCP is.
+    fn view_for(
+        &self,
+        admitted: &Admitted,
+        confirm: &Confirm,
+        ours: &Header,
+        app: &mut impl Handler,
+    ) -> Result<Option<PeerFile>, Refusal> {
+        let (wish, offered) = (admitted.hello.wish, self.config.carriers);
+        let possible = |carrier| wish.allows(carrier) && offered.contains(carrier);
+        if !possible(Carrier::Shm) {
+            return Ok(None);
+        }
+        match self.directory.view(ours, confirm.nonce) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) => {
+                app.not_shared(&ours.peer, &error);
+                let text =
+                    "the server does not see the client's link file: another host, container or directory";
+                let refusal = || Refusal::new(RefusalCode::NoCarrier, text);
+                if possible(Carrier::Tcp) { Ok(None) } else { Err(refusal()) }
+            }
+        }
+    }
+
+    fn open_for(&mut self, client: &Name, app: &mut impl Handler) -> Result<Box<MappedSession>, Refusal> {
         match self.directory.open_link(client, self.configured_geometry(), random::nonce()) {
-            Ok(Some(link)) => Ok(link.session),
+            Ok(Some(link)) => Ok(Box::new(MappedSession::new(link))),
             Ok(None) => Err(Refusal::new(RefusalCode::Storage, "the link file has just gone")),
             Err(error) => Err(storage_refusal(client, &error, app)),
         }
@@ -197,15 +224,17 @@ impl Server {
             incoming: streams.client,
             asked: self.config.link.limits.send,
         };
+        let peer = self.view_for(admitted, confirm, &header, app)?;
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
         let created = self.directory.create(&header, random::nonce());
         // Until the switch is done a failure leaves something to put in order, as one did that left a file.
         if matches!(created, Ok(_) | Err(FileError::Exists { .. })) {
             self.unsettled.insert(client.clone());
         }
-        let mut session = created.map_err(|error| storage(error, app))?.session;
+        let created = created.map_err(|error| storage(error, app))?;
+        let mut session = Box::new(MappedSession::new(created));
         let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
-        let ready = session.accept(now, confirm, grant);
+        let ready = session.accept(now, confirm, grant, peer);
         let ready = ready.map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         // Its file is about to be another session's.
         drop(self.take_detached(client));
@@ -230,6 +259,7 @@ impl Server {
             outcome,
             attachment: random::attachment(),
             nonce: random::nonce(),
+            // Shared memory, once there is a view of the client's file.
             carrier: Carrier::Tcp,
             user_data: admitted.user_data.clone(),
             timing: self.config.link.timing(admitted.hello.silence),
@@ -306,21 +336,23 @@ impl Server {
         app: &mut impl Handler,
     ) {
         let Accepted { mut session, ready, report } = accepted;
-        connected.outcome = ready.outcome;
+        (connected.outcome, connected.carrier) = (ready.outcome, ready.carrier);
         let queued = pending.login.ready(&ready);
         let arrival = pending.arrival;
         let preamble = pending.login.poll_transmit().to_vec();
         let (stream, address, rest) = pending.handshake.into_parts();
         let connection = Connection::new(stream, address, &preamble, &rest);
         if let Some(report) = &report {
-            app.reset(&mut Link::new(&mut session), report);
+            app.reset(&mut Link::new(session.outbox()), report);
         }
-        app.connected(&mut Link::new(&mut session), &connected);
+        app.connected(&mut Link::new(session.outbox()), &connected);
         // Not before: the place of a login whose handler panics is found by its arrival.
         self.logins.leave(arrival, Some(client));
         self.live.insert(client.clone(), index);
         self.timers.cancel(index);
-        let live = Box::new(Live { connection, session, queued: false });
+        let next_check = now + self.config.link.check_every();
+        self.links.put(index, session);
+        let live = Box::new(Live { connection, queued: false, ended: None, next_check });
         self.places.put(index, Place::Live(live));
         if queued.is_ok() {
             self.visit_live(now, index, app);

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use tcpshm_protocol::Name;
 use tcpshm_protocol::login::{
-    CarrierWish, Carriers, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome,
-    limits_agreed,
+    Carrier, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome, limits_agreed,
 };
 
 use super::places::{Admitted, Pending, Place};
@@ -85,8 +84,11 @@ impl Server {
             let text = format_args!("you mean {meant}, this is {}", link.name);
             return Err(Refusal::new(RefusalCode::WrongServer, text));
         }
-        if hello.wish == CarrierWish::Shm {
-            return Err(Refusal::new(RefusalCode::NoCarrier, "this server carries links over TCP only"));
+        let offered = self.config.carriers;
+        if ![Carrier::Tcp, Carrier::Shm].iter().any(|it| hello.wish.allows(*it) && offered.contains(*it)) {
+            let only = if offered.contains(Carrier::Tcp) { "TCP" } else { "shared memory" };
+            let text = format_args!("this server carries links over {only} only");
+            return Err(Refusal::new(RefusalCode::NoCarrier, text));
         }
         limits_agreed(&hello.limits, &link.limits)
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
@@ -100,7 +102,7 @@ impl Server {
         let welcome = Welcome {
             server: link.name.clone(),
             limits: link.limits,
-            carriers: Carriers::TCP,
+            carriers: offered,
             silence: link.silence,
         };
         pending.login.welcome(&welcome).map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;

@@ -1,12 +1,13 @@
 //! The connections of a server, each at the place that its token names.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
+use tcpshm_protocol::Name;
 use tcpshm_protocol::login::{Hello, ServerLogin, UserData};
-use tcpshm_protocol::{Name, Session};
-use tcpshm_shm::Mapped;
 
 use crate::connection::Connection;
+use crate::disconnected::Disconnected;
 use crate::handshake::Handshake;
 
 /// What stands at a place.
@@ -40,13 +41,16 @@ pub(crate) struct Admitted {
     pub(crate) user_data: UserData,
 }
 
-/// A link with its connection.
+/// A link's connection. Its session stands at the same place among the server's links.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) connection: Connection,
-    pub(crate) session: Session<Mapped>,
     /// Whether a visit without an event is already arranged.
     pub(crate) queued: bool,
+    /// Why the connection is over, found while there was no time to end it.
+    pub(crate) ended: Option<Disconnected>,
+    /// When to see again whether the link's files are still there.
+    pub(crate) next_check: Instant,
 }
 
 /// Places are reused, the one freed last first. An event for an earlier connection at the same place

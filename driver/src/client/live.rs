@@ -1,0 +1,121 @@
+//! A client's link while a connection carries it.
+
+use std::time::Instant;
+
+use tcpshm_shm::Rings;
+
+use super::{Client, Live, State};
+use crate::connection::{Visit, tell};
+use crate::disconnected::Disconnected;
+use crate::handler::Handler;
+use crate::link::Link;
+use crate::random;
+use crate::watch;
+
+impl Client {
+    /// The connection stays in its place meanwhile: a handler that panics takes nothing with it.
+    pub(super) fn visit_live(&mut self, now: Instant, app: &mut impl Handler) {
+        self.touched = false;
+        let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
+            return;
+        };
+        if let Some(reason) = live.ended.take() {
+            return self.end_live(now, &reason, app);
+        }
+        let budget = self.config.link.read_budget;
+        match live.connection.visit(now, session, &mut self.scratch, budget, app) {
+            Ok(visit) => self.touched |= visit == Visit::More,
+            Err(reason) => self.end_live(now, &reason, app),
+        }
+    }
+
+    pub(super) fn end_live(&mut self, now: Instant, reason: &Disconnected, app: &mut impl Handler) {
+        if !self.is_connected() {
+            return;
+        }
+        let state = std::mem::replace(&mut self.state, State::Waiting { until: Some(now) });
+        let State::Live(live) = state else {
+            return;
+        };
+        let Live { mut connection, since, .. } = *live;
+        if let Some(session) = &mut self.session {
+            connection.say_farewell(now, session, reason);
+            session.detach(random::nonce());
+            app.disconnected(&mut Link::new(session.outbox()), reason);
+        }
+        self.close(&mut connection.stream);
+        self.not_shared = false;
+        // A link that lasted longer than the wait for it has made the wait worth while.
+        let worth = self.config.back_off.delay(self.failures, u64::MAX);
+        if now.saturating_duration_since(since) >= worth {
+            self.failures = 0;
+        }
+        if std::mem::take(&mut self.at_once) {
+            self.try_again(now);
+        } else {
+            self.pause(now);
+        }
+    }
+
+    /// A timer of the link is due.
+    pub(super) fn handle_due(&mut self, now: Instant, app: &mut impl Handler) {
+        let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
+            return;
+        };
+        if now >= live.next_check {
+            live.next_check = now + self.config.link.check_every();
+            live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));
+        }
+        let silent = match session.handle_timeout(now) {
+            Ok(stalled) => {
+                stalled.inspect(|stalled| app.stalled(&mut Link::new(session.outbox()), stalled));
+                false
+            }
+            Err(_) => true,
+        };
+        if silent {
+            // After a long pause of this process the peer's bytes may be waiting: they count.
+            live.connection.set_maybe_readable();
+        }
+        self.visit_live(now, app);
+        if silent
+            && self.is_connected()
+            && let Some(Err(timed_out)) = self.session.as_mut().map(|session| session.handle_timeout(now))
+        {
+            self.end_live(now, &timed_out.into(), app);
+        }
+    }
+
+    /// Looks at shared memory, if that carries the link.
+    pub(super) fn poll_memory(&mut self, app: &mut impl Handler) -> bool {
+        self.end_after_panic(app);
+        let Self { state: State::Live(live), session: Some(session), telling, touched, .. } = self else {
+            return false;
+        };
+        session.poll(Rings::BURST, |polled| {
+            *telling = true;
+            if let Some(reason) = tell(polled, app) {
+                live.ended.get_or_insert(reason);
+                *touched = true;
+            }
+            *telling = false;
+        })
+    }
+
+    /// A handler panicked while it was told of a message on shared memory, and the host went on.
+    fn end_after_panic(&mut self, app: &mut impl Handler) {
+        if !std::mem::take(&mut self.telling) {
+            return;
+        }
+        let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
+            return;
+        };
+        session.stop();
+        live.ended = Some(Disconnected::HandlerPanicked);
+        self.touched = true;
+        // Where it stands, or it would block the link without a word.
+        if let Some(position) = session.reclaim() {
+            app.unconsumed(&mut Link::new(session.outbox()), position);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A client's turns: events, timers, shared memory.
+
+use std::io;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Registry, Token};
+
+use super::{Client, State};
+use crate::disconnected::Disconnected;
+use crate::driver::Driver;
+use crate::handler::Handler;
+
+impl Client {
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting { until } => *until,
+            State::Connecting(handshake) => Some(handshake.deadline),
+            State::LoggingIn(login) => Some(login.handshake.deadline),
+            State::Live(live) => {
+                let timer = self.session.as_ref().and_then(|session| session.poll_timeout());
+                timer.into_iter().chain([live.next_check]).min()
+            }
+            State::Stopped => None,
+        }
+    }
+}
+
+impl Driver for Client {
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
+        if tokens.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs one token"));
+        }
+        self.registry = Some(registry.try_clone()?);
+        self.token = Some(Token(tokens.start));
+        Ok(())
+    }
+
+    fn owns(&self, token: Token) -> bool {
+        self.token == Some(token)
+    }
+
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
+        if !self.owns(event.token()) {
+            return Ok(());
+        }
+        match &mut self.state {
+            State::Connecting(handshake) => handshake.set_ready(event),
+            State::LoggingIn(login) => login.handshake.set_ready(event),
+            State::Live(live) => live.connection.set_ready(event),
+            State::Waiting { .. } | State::Stopped => return Ok(()),
+        }
+        self.visit(now, app);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+        self.poll_memory(app);
+        if self.touched {
+            self.touched = false;
+            self.visit(now, app);
+        }
+        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
+        if !first && self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        if self.is_connected() {
+            return self.handle_due(now, app);
+        }
+        match std::mem::replace(&mut self.state, State::Waiting { until: None }) {
+            State::Waiting { .. } => self.connect(now, app),
+            State::Connecting(mut handshake) => {
+                self.close(&mut handshake.stream);
+                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
+            }
+            State::LoggingIn(mut login) => {
+                self.close(&mut login.handshake.stream);
+                self.give_way(now, io::ErrorKind::TimedOut.into(), app);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
+        if self.touched || self.is_polling() || (first && self.registry.is_some()) {
+            return Some(Duration::ZERO);
+        }
+        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    fn poll(&mut self, app: &mut impl Handler) -> bool {
+        self.poll_memory(app)
+    }
+
+    fn is_polling(&self) -> bool {
+        self.is_connected() && self.session.as_ref().is_some_and(|session| session.peer_file().is_some())
+    }
+
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+        // On shared memory the connection has next to nothing to say, and a read costs a system call.
+        let mapped = self.is_polling();
+        if let State::Live(live) = &mut self.state
+            && !mapped
+        {
+            live.connection.set_maybe_readable();
+            self.visit(now, app);
+        }
+        self.handle_timeout(now, app);
+    }
+
+    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        self.end_live(now, &Disconnected::ShutDown, app);
+        self.stop();
+    }
+}

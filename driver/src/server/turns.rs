@@ -1,0 +1,207 @@
+//! A server's turns: events, timers, rings.
+
+use std::io;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Interest, Registry, Token};
+
+use super::Server;
+use super::places::Place;
+use crate::connection::tell;
+use crate::disconnected::Disconnected;
+use crate::driver::Driver;
+use crate::handler::Handler;
+use crate::link::Link;
+use crate::watch;
+
+impl Server {
+    /// Arranges a visit without an event.
+    pub(super) fn enqueue(&mut self, index: usize) {
+        if let Some(Place::Live(live)) = self.places.get_mut(index)
+            && !std::mem::replace(&mut live.queued, true)
+        {
+            self.queue.push_back(index);
+        }
+    }
+
+    fn visit_queued(&mut self, now: Instant, app: &mut impl Handler) {
+        // Those that are queued meanwhile have their turn next time.
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.queue.pop_front() else {
+                return;
+            };
+            if let Some(Place::Live(live)) = self.places.get_mut(index) {
+                live.queued = false;
+                self.visit(now, index, app);
+            }
+        }
+    }
+
+    fn handle_due(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        let (Some(Place::Live(live)), Some(session)) =
+            (self.places.get_mut(index), self.links.get_mut(index))
+        else {
+            // Whatever it was waiting for, its time is over.
+            return self.drop_place(index);
+        };
+        if now >= live.next_check {
+            live.next_check = now + self.config.link.check_every();
+            live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));
+        }
+        let silent = match session.handle_timeout(now) {
+            Ok(stalled) => {
+                stalled.inspect(|stalled| app.stalled(&mut Link::new(session.outbox()), stalled));
+                false
+            }
+            Err(_) => true,
+        };
+        if silent {
+            // After a long pause of this process the peer's bytes may be waiting: they count.
+            live.connection.set_maybe_readable();
+        }
+        self.visit_live(now, index, app);
+        if let Some(session) = self.links.get_mut(index)
+            && silent
+            && let Err(timed_out) = session.handle_timeout(now)
+        {
+            self.end_live(now, index, &timed_out.into(), app);
+        }
+    }
+
+    /// A handler panicked while it was told of a message on shared memory, and the host went on.
+    fn end_after_panic(&mut self, app: &mut impl Handler) {
+        let Some(index) = self.telling.take() else {
+            return;
+        };
+        if let Some(session) = self.links.get_mut(index) {
+            session.stop();
+            // Where it stands, or it would block the link without a word.
+            if let Some(position) = session.reclaim() {
+                app.unconsumed(&mut Link::new(session.outbox()), position);
+            }
+        }
+        if let Some(Place::Live(live)) = self.places.get_mut(index) {
+            live.ended = Some(Disconnected::HandlerPanicked);
+        }
+        self.enqueue(index);
+    }
+}
+
+impl Driver for Server {
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
+        if tokens.len() <= self.listeners.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too few tokens for the listeners"));
+        }
+        for (index, listener) in self.listeners.iter_mut().enumerate() {
+            registry.register(listener, Token(tokens.start + index), Interest::READABLE)?;
+        }
+        self.registry = Some(registry.try_clone()?);
+        self.tokens = tokens;
+        self.accepting.fill(true);
+        Ok(())
+    }
+
+    fn owns(&self, token: Token) -> bool {
+        self.tokens.contains(&token.0)
+    }
+
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
+        if !self.owns(event.token()) {
+            return Ok(());
+        }
+        let index = event.token().0 - self.tokens.start;
+        if index < self.listeners.len() {
+            self.accepting[index] = true;
+            self.accept(now, index, app);
+            return Ok(());
+        }
+        let index = index - self.listeners.len();
+        match self.places.get_mut(index) {
+            Some(Place::Live(live)) => live.connection.set_ready(event),
+            Some(Place::Pending(pending)) => pending.handshake.set_ready(event),
+            Some(Place::Farewell(handshake)) => handshake.set_ready(event),
+            None => return Ok(()),
+        }
+        self.visit(now, index, app);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+        if self.accept_after.is_some_and(|after| after <= now) {
+            self.accept_after = None;
+        }
+        for index in 0..self.listeners.len() {
+            self.accept(now, index, app);
+        }
+        self.poll(app);
+        self.visit_queued(now, app);
+        // Each place once, whatever deadline it sets itself meanwhile.
+        for _ in 0..self.timers.len() {
+            let Some(index) = self.timers.take_due(now) else {
+                return;
+            };
+            self.handle_due(now, index, app);
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let accepting = self.accepting.iter().any(|accepting| *accepting);
+        let busy = !self.queue.is_empty() || self.is_polling();
+        if busy || (accepting && self.accept_after.is_none()) {
+            return Some(Duration::ZERO);
+        }
+        let next = self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    fn poll(&mut self, app: &mut impl Handler) -> bool {
+        self.end_after_panic(app);
+        let Self { links, places, queue, telling, .. } = self;
+        links.poll(|index, polled| {
+            *telling = Some(index);
+            if let Some(reason) = tell(polled, app)
+                && let Some(Place::Live(live)) = places.get_mut(index)
+            {
+                live.ended.get_or_insert(reason);
+                if !std::mem::replace(&mut live.queued, true) {
+                    queue.push_back(index);
+                }
+            }
+            *telling = None;
+        })
+    }
+
+    fn is_polling(&self) -> bool {
+        !self.links.is_idle()
+    }
+
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+        for index in 0..self.places.len() {
+            // On shared memory the connection has next to nothing to say, and a read costs a system call.
+            let mapped = self.links.get(index).is_some_and(|session| session.peer_file().is_some());
+            if let Some(Place::Live(live)) = self.places.get_mut(index).filter(|_| !mapped) {
+                live.connection.set_maybe_readable();
+                self.visit(now, index, app);
+            }
+        }
+        self.handle_timeout(now, app);
+    }
+
+    fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        for index in 0..self.places.len() {
+            self.end_live(now, index, &Disconnected::ShutDown, app);
+            self.drop_place(index);
+        }
+        if let Some(registry) = self.registry.take() {
+            for mut listener in self.listeners.drain(..) {
+                // It is closed here, which ends its registration too.
+                let _ = registry.deregister(&mut listener);
+            }
+        }
+        self.accepting.clear();
+        self.queue.clear();
+        self.detached.clear();
+    }
+}
