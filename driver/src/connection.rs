@@ -275,6 +275,7 @@ fn deliver(
 }
 
 /// Tells the application what came, on whichever carrier. Returns why the connection is over, if it is.
+#[inline]
 pub(crate) fn tell(polled: Polled<'_>, app: &mut impl Handler) -> Option<Disconnected> {
     let link = match polled {
         Polled::Event(link, Event::Message(received)) => {

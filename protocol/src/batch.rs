@@ -75,7 +75,7 @@ impl<'s, S: Storage> Batch<'s, S> {
             let mut start = queue.tail();
             let mut header = first;
             while start < end {
-                queue.finish(start, header, consumed);
+                queue.finish(start, consumed);
                 start = start.checked_add(header.size()).expect("within what was reserved");
                 if start < end {
                     header = queue.header_at(start);

@@ -1,5 +1,8 @@
 //! The outgoing queue: frames in a ring over a [`Storage`], and the words beside them.
 
+mod ahead;
+mod error;
+
 use crate::boundaries::Boundaries;
 use crate::frame::{self, FrameHeader, FrameRule};
 use crate::geometry::Geometry;
@@ -10,6 +13,9 @@ use crate::position::{Position, Standing, Undelivered};
 use crate::recover::{self, RecoverError, survey};
 use crate::ring::Ring;
 use crate::storage::Storage;
+
+pub(crate) use ahead::Zeroed;
+pub use error::{AckFault, SendError};
 
 /// One side's link file, opened by its owner.
 ///
@@ -45,13 +51,12 @@ pub(crate) struct Queue<S> {
     mapped: bool,
     /// Up to where the places behind the tail are known to be zero: one word at least.
     zeroed: Position,
+    /// Where the free part of the ring ends, with the zero word behind the last frame; 0 while nothing can be
+    /// committed. It follows from the rest, and is what every claim is measured by.
+    limit: u64,
     /// The bytes that a refused claim is waiting for.
     wanted: Option<u64>,
 }
-
-/// How far ahead of the tail places are zeroed while there is nothing else to do: the next message or
-/// two then publish without writing to a line that is not in this core's cache. More gains nothing.
-const AHEAD: u64 = 256;
 
 impl<S: Storage> Queue<S> {
     /// Opens a link file of one's own. Nothing is written unless everything in it checks.
@@ -65,7 +70,7 @@ impl<S: Storage> Queue<S> {
             storage.store(layout::SENT_FLOOR, recover::taken_floor(walk.tail));
         }
         storage.store(layout::NONCE, nonce.get());
-        let queue = Self {
+        let mut queue = Self {
             storage,
             ring: Ring::new(header.outgoing),
             rule: FrameRule::new(header.session, header.role, header.outgoing.largest()),
@@ -82,8 +87,10 @@ impl<S: Storage> Queue<S> {
             writing: None,
             mapped: false,
             zeroed: walk.tail.saturating_add(frame::ALIGNMENT),
+            limit: 0,
             wanted: None,
         };
+        queue.set_limit();
         Ok((header, queue))
     }
 
@@ -94,42 +101,63 @@ impl<S: Storage> Queue<S> {
         self.writing.map_or(self.acked, |writing| self.acked.min(writing))
     }
 
+    /// Whatever the bound, or whether anything may be committed, depends on has changed.
+    fn set_limit(&mut self) {
+        let end = self.bound().saturating_add(self.ring.capacity());
+        self.limit = if self.current.is_some() { end.get() } else { 0 };
+    }
+
     /// Whether `size` bytes of frames fit behind `start`, with the zero word behind them.
     fn fits(&self, start: Position, size: u64) -> bool {
-        start.since(self.bound()) + size + frame::ALIGNMENT <= self.ring.capacity()
+        // A sum that is not representable fits nowhere: the next place must be representable too.
+        start.get().checked_add(size + frame::ALIGNMENT).is_some_and(|end| end <= self.limit)
     }
 
     /// Checks that a frame with `payload` bytes can be written at `start`, which is the tail or, in a
-    /// batch, lies behind frames not yet published. Returns its header and its end.
+    /// batch, lies behind frames not yet published. Returns its header and its end. The padding is
+    /// written here, as the frame's last word: the payload comes over it.
+    #[inline]
     pub(crate) fn reserve(
         &mut self,
         start: Position,
         kind: Kind,
         payload: usize,
     ) -> Result<(FrameHeader, Position), SendError> {
-        if self.current.is_none() {
-            return Err(SendError::NotEstablished);
-        }
         let most = self.geometry.largest();
         let len = u32::try_from(payload).ok().filter(|len| *len <= most);
-        let len = len.ok_or(SendError::TooLarge { len: payload, most })?;
+        let Some(len) = len else {
+            let error = SendError::TooLarge { len: payload, most };
+            return Err(if self.current.is_some() { error } else { SendError::NotEstablished });
+        };
         let size = frame::padded_size(len);
-        let whole = start.since(self.tail) + size;
-        if whole + frame::ALIGNMENT > self.ring.capacity() {
-            return Err(SendError::BatchTooLarge { needed: whole, capacity: self.ring.capacity() });
-        }
         if !self.fits(start, size) {
-            self.wanted = Some(whole);
-            return Err(SendError::Full {
-                needed: whole,
-                free: self.space(),
-                unconsumed: self.tail.since(self.acked),
-            });
+            return Err(self.no_room(start, size));
         }
-        // One more word than the frame: the next place must be representable too.
-        let end = start.checked_add(size).filter(|end| end.checked_add(frame::ALIGNMENT).is_some());
-        let end = end.ok_or(SendError::StreamExhausted)?;
-        Ok((self.rule.header(start, kind, len), end))
+        let header = self.rule.header(start, kind, len);
+        let end = start.saturating_add(size);
+        if !header.padding().is_empty() {
+            let last = self.place(start) + header.padding().end - 8;
+            self.storage.bytes_mut(last, 8).copy_from_slice(&[0; 8]);
+        }
+        Ok((header, end))
+    }
+
+    /// Why `size` bytes do not fit behind `start`.
+    #[cold]
+    fn no_room(&mut self, start: Position, size: u64) -> SendError {
+        let needed = start.since(self.tail) + size;
+        let capacity = self.ring.capacity();
+        if self.current.is_none() {
+            return SendError::NotEstablished;
+        }
+        if needed + frame::ALIGNMENT > capacity {
+            return SendError::BatchTooLarge { needed, capacity };
+        }
+        if start.since(self.bound()) + size + frame::ALIGNMENT <= capacity {
+            return SendError::StreamExhausted;
+        }
+        self.wanted = Some(needed);
+        SendError::Full { needed, free: self.space(), unconsumed: self.tail.since(self.acked) }
     }
 
     /// Where the bytes of the frame at `start` lie in the storage.
@@ -147,12 +175,11 @@ impl<S: Storage> Queue<S> {
         self.storage.bytes(place + header.payload().start, header.payload().len())
     }
 
-    /// Writes what surrounds the payload of a frame, except word 0: nothing is visible yet.
-    pub(crate) fn finish(&mut self, start: Position, header: FrameHeader, ack: Position) {
+    /// Writes word 1 of a frame whose word 0 is not there yet: nothing is visible.
+    #[inline]
+    pub(crate) fn finish(&mut self, start: Position, ack: Position) {
         let place = self.place(start);
         self.storage.bytes_mut(place + frame::ACK, 8).copy_from_slice(&ack.get().to_le_bytes());
-        let padding = header.padding();
-        self.storage.bytes_mut(place + padding.start, padding.len()).fill(0);
     }
 
     /// Writes word 0 of a frame that stands behind an unpublished one, and so is not visible either.
@@ -166,34 +193,9 @@ impl<S: Storage> Queue<S> {
         FrameHeader::from_word(self.storage.load(self.place(start)))
     }
 
-    /// What was zeroed ahead, for a claim: whoever writes behind the tail takes it, and
-    /// [`Queue::publish`] is given it back. A claim that is abandoned, or forgotten, has dirtied it.
-    pub(crate) fn take_zeroed(&mut self) -> Zeroed {
-        let ahead = Zeroed(self.zeroed);
-        self.zeroed = self.tail.saturating_add(frame::ALIGNMENT);
-        ahead
-    }
-
-    /// Gives back what a claim took and did not write to.
-    pub(crate) fn give_back(&mut self, Zeroed(ahead): Zeroed) {
-        self.zeroed = ahead;
-    }
-
-    /// Zeroes free places ahead of the tail. Costs a comparison when that is done already.
-    pub(crate) fn zero_ahead(&mut self) {
-        let free = self.bound().saturating_add(self.ring.capacity());
-        let target = self.tail.saturating_add(AHEAD).min(free);
-        while self.zeroed < target {
-            let upto = target.min(self.ring.lap_end(self.zeroed));
-            let len = usize::try_from(upto.since(self.zeroed)).expect("at most what is zeroed ahead");
-            let place = self.place(self.zeroed);
-            self.storage.bytes_mut(place, len).fill(0);
-            self.zeroed = upto;
-        }
-    }
-
     /// Publishes everything from the tail to `end`, whose first frame has `header`, and then records
     /// the consumption that its frames tell. The store of word 0 is the commit.
+    #[inline]
     pub(crate) fn publish(
         &mut self,
         header: FrameHeader,
@@ -209,26 +211,30 @@ impl<S: Storage> Queue<S> {
         self.zeroed = ahead.max(next);
         self.storage.store(self.place(start), header.word());
         let mut frame = start;
-        let mut size = header.size();
-        while frame < end {
-            self.boundaries.insert(frame);
-            let next = frame.checked_add(size).expect("within what was reserved");
-            if self.ring.crosses_lap(frame, next) {
-                self.lap_end = next;
-            }
+        let mut next = start.saturating_add(header.size());
+        self.note_frame(frame, next);
+        while next < end {
             frame = next;
-            if frame < end {
-                size = self.header_at(frame).size();
-            }
+            next = frame.saturating_add(self.header_at(frame).size());
+            self.note_frame(frame, next);
         }
         self.tail = end;
         self.newest_ack = consumed;
         self.consume_to(consumed);
     }
 
+    /// There is a frame from `start` to `end`.
+    fn note_frame(&mut self, start: Position, end: Position) {
+        self.boundaries.insert(start);
+        if self.ring.crosses_lap(start, end) {
+            self.lap_end = end;
+        }
+    }
+
     // ---- words ----
 
     /// Records that the peer's stream was consumed up to `position`.
+    #[inline]
     pub(crate) fn consume_to(&mut self, position: Position) {
         if position > self.consumed {
             self.storage.store(layout::CONSUMED, position.get());
@@ -258,6 +264,7 @@ impl<S: Storage> Queue<S> {
         self.storage.store(layout::ACKED, position.get());
         self.boundaries.remove(self.acked, position);
         self.acked = position;
+        self.set_limit();
         // Lazily, where the line is being written anyway: recovery must find frames at least up to here.
         self.storage.store(layout::FLOOR, self.tail.get());
     }
@@ -272,6 +279,7 @@ impl<S: Storage> Queue<S> {
         self.storage.store(layout::SENT_FLOOR, recover::NOT_TAKEN);
         self.storage.store(layout::CURRENT, attachment.get());
         self.current = Some(attachment);
+        self.set_limit();
     }
 
     /// Records which attachment the peer may still be at; `None` while it has never shown one.
@@ -321,6 +329,7 @@ impl<S: Storage> Queue<S> {
     pub(crate) fn set_writing(&mut self, end: Position) {
         self.handed = self.handed.max(end);
         self.writing = Some(end);
+        self.set_limit();
     }
 
     /// The peer sees the file itself from here on.
@@ -333,6 +342,7 @@ impl<S: Storage> Queue<S> {
         self.handed = self.handed();
         self.mapped = false;
         self.writing = None;
+        self.set_limit();
     }
 
     /// What the peer can have seen.
@@ -391,8 +401,7 @@ impl<S: Storage> Queue<S> {
 
     /// Whether a message of `len` bytes fits, as far as is known of what the peer has consumed.
     pub(crate) fn has_room(&self, len: usize) -> bool {
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        self.fits(self.tail, frame::padded_size(len))
+        u32::try_from(len).is_ok_and(|len| self.fits(self.tail, frame::padded_size(len)))
     }
 
     /// Bytes that frames can still take, headers included.
@@ -408,66 +417,4 @@ impl<S: Storage> Queue<S> {
     pub(crate) fn lands_on_frame(&self, position: Position) -> bool {
         position == self.acked || self.check_ack(position.get()).is_ok_and(|news| news.is_some())
     }
-}
-
-/// What was zeroed ahead of the tail, on loan to whoever writes there.
-#[derive(Debug)]
-pub(crate) struct Zeroed(Position);
-
-/// Why a message was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The peer has not consumed enough: back-pressure. The session says when there is room again.
-    #[error(
-        "the ring is full: the message needs {needed} bytes, {free} are free, {unconsumed} are not consumed by the peer"
-    )]
-    Full {
-        /// Bytes that the frame takes, together with those before it in a batch.
-        needed: u64,
-        /// Bytes that frames can take now.
-        free: u64,
-        /// Bytes of frames that the peer has not consumed.
-        unconsumed: u64,
-    },
-    /// No state of the link could take it.
-    #[error("a message of {len} bytes is larger than the {most} that this session carries")]
-    TooLarge {
-        /// Bytes of payload.
-        len: usize,
-        /// Bytes of the largest payload, agreed at the first login.
-        most: u32,
-    },
-    /// A batch does not fit even an empty ring.
-    #[error("a batch of {needed} bytes does not fit a ring of {capacity} bytes (next header included)")]
-    BatchTooLarge {
-        /// Bytes that its frames take.
-        needed: u64,
-        /// Bytes of the ring.
-        capacity: u64,
-    },
-    /// The session was never confirmed by its peer.
-    #[error("the link is not established yet: wait for the first login to end")]
-    NotEstablished,
-    /// The stream has come to the last representable position, after 2^64 bytes.
-    #[error("the session's stream has reached the last position there is")]
-    StreamExhausted,
-}
-
-/// Why an acknowledgement cannot be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AckFault {
-    /// It is beyond everything that was sent.
-    #[error("an acknowledgement of position {ack}, where only {sent} was sent")]
-    BeyondSent {
-        /// The position acknowledged.
-        ack: u64,
-        /// The position up to which anything was sent.
-        sent: Position,
-    },
-    /// It is not the end of a frame.
-    #[error("an acknowledgement of position {ack}, which is not the end of a frame")]
-    InsideFrame {
-        /// The position acknowledged.
-        ack: u64,
-    },
 }

@@ -99,7 +99,13 @@ impl Reader {
         }
     }
 
+    /// Whether what was loaded before this is of this connection.
+    pub(crate) fn is_present<V: Published>(&self, view: &V) -> bool {
+        view.load(layout::NONCE) == self.nonce.get()
+    }
+
     /// The next message, if it has come. `consumed` is how much of the stream the application has consumed.
+    #[inline(always)]
     pub(crate) fn take<'v, V: Published>(
         &mut self,
         view: &'v V,
@@ -111,7 +117,7 @@ impl Reader {
         if word == 0 {
             return Ok(None);
         }
-        if view.load(layout::NONCE) != self.nonce.get() {
+        if !self.is_present(view) {
             return Err(InboundFault::Left);
         }
         let at_fault = |fault| InboundFault::Frame { at: start, fault };

@@ -37,7 +37,7 @@ impl Ring {
 
     /// Whether what follows a frame from `start` to `end` lies at the front of the ring.
     pub(crate) fn crosses_lap(self, start: Position, end: Position) -> bool {
-        end.get() / self.capacity > start.get() / self.capacity
+        end.get() & !(self.capacity - 1) > start.get()
     }
 }
 

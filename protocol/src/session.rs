@@ -66,11 +66,13 @@ impl<S: Storage> Session<S> {
     // ---- sending ----
 
     /// Room for one message of `len` bytes. Nothing is sent before the slot is committed.
+    #[inline]
     pub fn claim(&mut self, kind: Kind, len: usize) -> Result<Slot<'_, S>, SendError> {
         Slot::claim(&mut self.queue, &mut self.lending, kind, len)
     }
 
     /// Commits one message. From here on it is kept until the peer has consumed it.
+    #[inline]
     pub fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
         let mut slot = self.claim(kind, payload.len())?;
         slot.copy_from_slice(payload);
@@ -86,6 +88,7 @@ impl<S: Storage> Session<S> {
 
     /// Consumes the oldest unconsumed message: the peer may forget it, and it will not come again.
     /// Any other message is handed back.
+    #[inline]
     pub fn consume<'r>(&mut self, received: Received<'r>) -> Result<Delivered, Refused<'r>> {
         if let Err(reason) = self.lending.check(&received.ticket, self.queue.consumed()) {
             return Err(Refused { received, reason });
@@ -139,6 +142,7 @@ impl<S: Storage> Session<S> {
 
     /// The host says that no message it was handed is alive any more: its handler has returned. Tells the
     /// one that was dropped, neither consumed nor held.
+    #[inline]
     pub fn reclaim(&mut self) -> Option<Delivered> {
         self.lending.lent = false;
         self.lending.out.map(|end| self.delivered_at(end))
@@ -193,6 +197,7 @@ impl<S: Storage> Session<S> {
     }
 
     /// Whether [`Session::close`] was called on this connection, or the peer ended it.
+    #[inline]
     pub fn is_closing(&self) -> bool {
         self.attached.as_ref().is_some_and(Attached::is_closing)
     }

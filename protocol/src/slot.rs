@@ -34,6 +34,7 @@ pub struct Slot<'s, S: Storage> {
 }
 
 impl<'s, S: Storage> Slot<'s, S> {
+    #[inline]
     pub(crate) fn claim(
         queue: &'s mut Queue<S>,
         lending: &'s mut Lending,
@@ -46,6 +47,7 @@ impl<'s, S: Storage> Slot<'s, S> {
     }
 
     /// Makes the message part of the stream: from here on it is kept until the peer has consumed it.
+    #[inline]
     pub fn commit(self) -> Committed {
         let consumed = self.queue.consumed();
         self.publish(consumed)
@@ -55,6 +57,7 @@ impl<'s, S: Storage> Slot<'s, S> {
     /// afterwards both are true or neither.
     ///
     /// If `request` is not the oldest unconsumed message it is handed back, and the slot is abandoned.
+    #[inline]
     pub fn commit_consuming<'r>(self, request: Received<'r>) -> Result<Committed, Refused<'r>> {
         if let Err(reason) = self.lending.check(&request.ticket, self.queue.consumed()) {
             return Err(Refused { received: request, reason });
@@ -63,9 +66,10 @@ impl<'s, S: Storage> Slot<'s, S> {
         Ok(self.publish(request.ticket.end))
     }
 
+    #[inline]
     fn publish(self, consumed: Position) -> Committed {
         let start = self.queue.tail();
-        self.queue.finish(start, self.header, consumed);
+        self.queue.finish(start, consumed);
         self.queue.publish(self.header, self.end, consumed, self.ahead);
         Committed { session: self.queue.session, end: self.end }
     }

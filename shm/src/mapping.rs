@@ -47,10 +47,12 @@ impl Mapped {
 }
 
 impl Published for Mapped {
+    #[inline]
     fn size(&self) -> usize {
         self.memory.len()
     }
 
+    #[inline]
     fn load(&self, at: usize) -> u64 {
         let word = word_at(&self.memory, at);
         // SAFETY: aligned and inside the mapping (rule 5), which lives as long as `self` (rule 1) and is
@@ -60,6 +62,7 @@ impl Published for Mapped {
         word.load(Ordering::Acquire)
     }
 
+    #[inline]
     fn bytes(&self, at: usize, len: usize) -> &[u8] {
         let start = bytes_at(&self.memory, at, len);
         // SAFETY: inside the mapping (rule 5), which lives as long as the borrow of `self` (rule 1);
@@ -69,6 +72,7 @@ impl Published for Mapped {
 }
 
 impl Storage for Mapped {
+    #[inline]
     fn store(&mut self, at: usize, value: u64) {
         let word = word_at(&self.memory, at);
         // SAFETY: as in `load`; a reader that looks at this moment does so atomically (rule 3).
@@ -83,6 +87,7 @@ impl Storage for Mapped {
         compiler_fence(Ordering::SeqCst);
     }
 
+    #[inline]
     fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
         let start = bytes_at(&self.memory, at, len);
         // SAFETY: inside the mapping (rule 5), which lives as long as the borrow of `self` (rule 1) and
@@ -132,10 +137,12 @@ impl ReadOnly {
 }
 
 impl Published for ReadOnly {
+    #[inline]
     fn size(&self) -> usize {
         self.memory.len()
     }
 
+    #[inline]
     fn load(&self, at: usize) -> u64 {
         let word = word_at(&self.memory, at);
         // SAFETY: aligned and inside the mapping (rule 5), which lives as long as `self` (rule 1); its owner
@@ -148,6 +155,7 @@ impl Published for ReadOnly {
         value
     }
 
+    #[inline]
     fn bytes(&self, at: usize, len: usize) -> &[u8] {
         let start = bytes_at(&self.memory, at, len);
         // SAFETY: inside the mapping (rule 5), which lives as long as the borrow of `self` (rule 1); whoever
@@ -157,12 +165,14 @@ impl Published for ReadOnly {
 }
 
 /// A pointer to the word at `at`. Anything but a whole aligned word of the mapping is a bug of the caller.
+#[inline]
 fn word_at(memory: &MmapRaw, at: usize) -> *mut u64 {
     assert!(at.is_multiple_of(8), "a word at {at}, which is no multiple of 8");
     bytes_at(memory, at, 8).cast()
 }
 
 /// A pointer to `len` bytes at `at`. Anything outside the mapping is a bug of the caller.
+#[inline]
 fn bytes_at(memory: &MmapRaw, at: usize, len: usize) -> *mut u8 {
     let size = memory.len();
     assert!(at <= size && len <= size - at, "{len} bytes at {at} of a link file of {size}");

@@ -57,6 +57,7 @@ impl Rings {
     /// Returns whether there were any.
     ///
     /// No system call, no clock, no allocation.
+    #[inline]
     pub fn poll(&mut self, mut each: impl FnMut(usize, Polled<'_>)) -> bool {
         let mut any = false;
         for at in &self.mapped {

@@ -1,5 +1,6 @@
 //! A client's side of a login in progress: what it makes of the answer.
 
+use std::io;
 use std::time::Instant;
 
 use tcpshm_protocol::Name;
@@ -34,6 +35,12 @@ impl Client {
             (ready.carrier == Carrier::Shm).then(|| self.directory.view(session.header(), ready.nonce));
         let peer = match shared.transpose() {
             Ok(peer) => peer,
+            // A server that has left right behind its Ready has taken the nonce with it: that says nothing of
+            // the memory, and the end of the connection is here by then.
+            Err(_) if login.handshake.fill().is_err() || login.handshake.has_ended() => {
+                self.close(&mut login.handshake.stream);
+                return self.give_way(now, io::ErrorKind::UnexpectedEof.into(), app);
+            }
             Err(error) => {
                 app.not_shared(&welcome.server, &error);
                 self.not_shared = true;

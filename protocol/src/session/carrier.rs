@@ -95,6 +95,7 @@ impl Attached {
         }
     }
 
+    #[inline]
     pub(super) fn is_closing(&self) -> bool {
         self.closing != Closing::No
     }
@@ -209,6 +210,7 @@ impl<S: Storage> Session<S> {
     }
 
     /// Hands out the next message of the peer's stream.
+    #[inline]
     pub(super) fn lend<'a>(
         &mut self,
         start: Position,

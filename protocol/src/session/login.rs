@@ -103,12 +103,14 @@ impl<S: Storage> Session<S> {
         self.queue.store_previous(shown.map(|held| held.attachment));
         self.queue.store_attachment(grant.attachment);
         self.told = self.queue.consumed();
+        // What was sent before: what this connection is about to show is no proof of the past.
+        let mine = self.standing();
         let mapped = (grant.carrier == Carrier::Shm).then_some(confirm.nonce);
         self.attach(now, standing.consumed, &grant.timing, true, mapped);
         Ok(Ready {
             outcome: grant.outcome,
             session: self.id(),
-            standing: self.standing(),
+            standing: mine,
             attachment: grant.attachment,
             carrier: grant.carrier,
             nonce: grant.nonce,

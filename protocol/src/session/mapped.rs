@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::carrier::{Attached, Closing, Event, ProtocolError};
+use crate::inbound::InboundFault;
 use crate::layout;
 use crate::position::Position;
 use crate::reader::Message;
@@ -21,6 +22,7 @@ impl<S: Storage> Session<S> {
     /// The bytes of the message are the peer's, who may write there once the consumption of the message is
     /// stored. That nothing is left to read them with is why a [`Received`](crate::Received) is given back to be consumed, and
     /// why [`Session::consume_through`] refuses while one is lent.
+    #[inline(always)]
     pub fn receive<'v, V: Published>(&mut self, view: &'v V) -> Result<Option<Event<'v>>, ProtocolError> {
         self.lending.lent = false;
         let on_memory =
@@ -54,6 +56,7 @@ impl<S: Storage> Session<S> {
 
     /// Whether a message of `len` bytes fits, as far as this side knows what the peer has consumed. Over
     /// shared memory [`Session::observe`] finds out more.
+    #[inline]
     pub fn has_room(&self, len: usize) -> bool {
         self.queue.has_room(len)
     }
@@ -104,8 +107,15 @@ impl<S: Storage> Session<S> {
 
     /// The peer's `consumed` word is its acknowledgement. It pairs with the release of the peer's store: what
     /// the peer read of the frames that are freed here, it has read.
+    ///
+    /// The nonce is looked at behind it: what the peer consumes once it has shown its next Confirm, which
+    /// tells less, must not be learned here, or the two would not fit.
     fn load_ack<V: Published>(&mut self, view: &V) -> Result<(), ProtocolError> {
         let found = view.load(layout::CONSUMED);
+        let reader = self.attached.as_ref().and_then(|attached| attached.reader.as_ref());
+        if reader.is_some_and(|reader| !reader.is_present(view)) {
+            return Err(InboundFault::Left.into());
+        }
         Position::new(found).ok_or(ProtocolError::Consumed { found })?;
         if let Some(position) = self.queue.check_ack(found)? {
             self.queue.acknowledge(position);
