@@ -1,163 +1,174 @@
-//! One-way messages over TCP, one side sending and the other consuming, beside a raw TCP stream of the
-//! same bytes.
+//! One-way messages over both carriers, one side sending and the other consuming, each beside its floor.
 //!
 //! ```text
 //! cargo bench --bench stream            # add `-- --quick` for a shorter run
 //! ```
+//!
+//! The sides are two threads of one process, each on a core of its own and with its own end of the link. The
+//! sender commits as long as there is room, each message alone unless `--batch` says otherwise; the receiver
+//! consumes each alone.
+//!
+//! Floors, measured in every round: over TCP a raw stream of the same bytes in blocks of 64 KiB, and the
+//! ratio is the link's speed over the floor's; over shared memory a counter that goes from one core's cache
+//! to the other's and back, and the ratio is how many messages pass in that time.
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 #![expect(clippy::unwrap_used, reason = "a bench may stop on any error")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use benches::{alternate, median};
+use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, block_stream, write_json};
 use clap::Parser;
-use tcpshm_driver::{
-    Client, ClientConfig, Connected, Driver, EventLoop, Geometry, Handler, Kind, Link, Received, Server,
-    ServerConfig,
-};
+use serde::Serialize;
+use tcpshm_driver::Carrier;
 
-#[derive(Parser)]
+#[derive(Parser, Serialize)]
 struct Arguments {
     /// A tenth of the messages, and three rounds
     #[arg(long)]
     quick: bool,
+    /// Rounds
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: Option<u64>,
     /// Bytes of the ring
     #[arg(long, default_value_t = 256 * 1024)]
     ring: u64,
+    /// Messages committed together
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    batch: u64,
+    /// Write all figures to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
     /// Given by cargo
     #[arg(long, hide = true)]
+    #[serde(skip)]
     bench: bool,
+}
+
+/// Everything that was found.
+#[derive(Serialize)]
+struct Found<'a> {
+    bench: &'static str,
+    arguments: &'a Arguments,
+    rounds: u64,
+    cores: Cores,
+    lines: Vec<Line>,
+}
+
+/// One carrier and one size.
+#[derive(Serialize)]
+struct Line {
+    carrier: &'static str,
+    payload: usize,
+    messages: u64,
+    /// Million messages a second.
+    rate: Spread,
+    /// Million bytes a second of frames, headers included.
+    megabytes: Spread,
+    /// Over TCP million bytes a second; over shared memory nanoseconds.
+    floor: Spread,
+    ratio: Spread,
+}
+
+/// What one round found.
+struct Round {
+    rate: f64,
+    megabytes: f64,
+    floor: f64,
+    ratio: f64,
 }
 
 fn main() {
     let arguments = Arguments::parse();
     let (rounds, scale) = if arguments.quick { (3, 10) } else { (7, 1) };
-    println!("one-way TCP, two threads, ring {} bytes, {rounds} rounds, medians", arguments.ring);
+    let rounds = arguments.rounds.unwrap_or(rounds);
+    let cores = Cores::find().unwrap();
+    Cores::pin(cores.near).unwrap();
+    let Arguments { ring, batch, .. } = arguments;
+    println!("one-way, two threads, ring {ring} bytes, batches of {batch}, {rounds} rounds, medians");
+    if cores.is_one() {
+        println!("one core only: both sides share it, and the figures say nothing about the link");
+    }
+    let sizes = [(16, 10_000_000), (64, 6_000_000), (1024, 1_000_000)];
+    let mut lines = Vec::new();
     println!(
-        "{:>8} {:>10} {:>12} {:>10} {:>10} {:>8}",
-        "payload", "messages", "M msg/s", "MB/s", "floor MB/s", "ratio"
+        "\n{:>4} {:>7} {:>10} {:>10} {:>9} {:>8}  floor",
+        "over", "payload", "messages", "M msg/s", "MB/s", "ratio"
     );
-    for (payload, messages) in [(16, 10_000_000), (64, 6_000_000), (1024, 1_000_000)] {
-        let count = messages / scale;
-        let frame = (payload + 16_usize).next_multiple_of(8);
-        let bytes = frame as u64 * count;
-        let results = alternate(rounds, || raw_stream(bytes), || link_stream(payload, count, arguments.ring));
-        let rate = |time: Duration, amount: u64| amount as f64 / time.as_secs_f64() / 1e6;
-        let over = |value: &dyn Fn(&benches::Round) -> f64| median(results.iter().map(value).collect());
+    for carrier in [Carrier::Tcp, Carrier::Shm] {
+        for (payload, messages) in sizes {
+            let stream = Stream { carrier, payload, count: messages / scale, batch, ring };
+            let line = Line::measure(stream, rounds, cores);
+            line.print();
+            lines.push(line);
+        }
+    }
+    println!();
+    for Line { carrier, payload, rate, ratio, .. } in &lines {
+        println!("stream {carrier} payload={payload} rate={:.2} ratio={:.2}", rate.p50, ratio.p50);
+    }
+    if let Some(path) = &arguments.json {
+        write_json(path, &Found { bench: "stream", arguments: &arguments, rounds, cores, lines }).unwrap();
+    }
+}
+
+impl Line {
+    fn measure(stream: Stream, rounds: u64, cores: Cores) -> Self {
+        let bytes = Mix::frame(stream.payload) as u64 * stream.count;
+        let mut cache_line = CacheLine::start(cores.far);
+        let rounds: Vec<Round> = (0..rounds)
+            .map(|_| match stream.carrier {
+                Carrier::Tcp => {
+                    let floor = bytes as f64 / block_stream(bytes, cores).unwrap().as_secs_f64() / 1e6;
+                    Round::new(stream, bytes, cores, floor, |round| round.megabytes / floor)
+                }
+                Carrier::Shm => {
+                    let plan = Plan { warm_up: 1_000, trips: 50_000, singly: false };
+                    let floor = cache_line.run(plan).mean();
+                    // Messages in a nanosecond, times nanoseconds.
+                    Round::new(stream, bytes, cores, floor, |round| round.rate / 1e3 * floor)
+                }
+            })
+            .collect();
+        let over = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value).collect());
+        Self {
+            carrier: name(stream.carrier),
+            payload: stream.payload,
+            messages: stream.count,
+            rate: over(|round| round.rate),
+            megabytes: over(|round| round.megabytes),
+            floor: over(|round| round.floor),
+            ratio: over(|round| round.ratio),
+        }
+    }
+
+    fn print(&self) {
+        let unit = if self.carrier == name(Carrier::Tcp) { "MB/s" } else { "ns there and back" };
         println!(
-            "{payload:>8} {count:>10} {:>12.2} {:>10.0} {:>10.0} {:>8.2}",
-            over(&|round| rate(round.subject, count)),
-            over(&|round| rate(round.subject, bytes)),
-            over(&|round| rate(round.floor, bytes)),
-            over(&|round| round.floor.as_secs_f64() / round.subject.as_secs_f64()),
+            "{:>4} {:>7} {:>10} {:>10.2} {:>9.0} {:>8.2}  {:.0} {unit}",
+            self.carrier,
+            self.payload,
+            self.messages,
+            self.rate.p50,
+            self.megabytes.p50,
+            self.ratio.p50,
+            self.floor.p50,
         );
     }
 }
 
-/// The floor: one thread writes blocks, the other reads and drops them.
-fn raw_stream(bytes: u64) -> Duration {
-    const BLOCK: usize = 64 * 1024;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut writer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (mut reader, _) = listener.accept().unwrap();
-    let start = Instant::now();
-    let writing = std::thread::spawn(move || {
-        let block = [0; BLOCK];
-        let mut left = bytes;
-        while left > 0 {
-            let count = left.min(BLOCK as u64);
-            writer.write_all(&block[..usize::try_from(count).unwrap()]).unwrap();
-            left -= count;
-        }
-    });
-    let mut block = vec![0; 4 * BLOCK];
-    while reader.read(&mut block).unwrap() > 0 {}
-    let time = start.elapsed();
-    writing.join().unwrap();
-    time
-}
-
-/// Consumes and counts.
-#[derive(Default)]
-struct Sink {
-    consumed: u64,
-    first: Option<Instant>,
-}
-
-impl Handler for Sink {
-    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
-        self.first.get_or_insert_with(Instant::now);
-        self.consumed += 1;
-        link.consume(received).unwrap();
+impl Round {
+    fn new(stream: Stream, bytes: u64, cores: Cores, floor: f64, ratio: impl Fn(&Round) -> f64) -> Self {
+        let seconds = stream.run(cores).unwrap().as_secs_f64();
+        let rate = stream.count as f64 / seconds / 1e6;
+        let mut round = Round { rate, megabytes: bytes as f64 / seconds / 1e6, floor, ratio: 0.0 };
+        round.ratio = ratio(&round);
+        round
     }
 }
 
-/// Sends as long as there is room.
-struct Source {
-    left: u64,
-    payload: usize,
-}
-
-impl Source {
-    fn fill(&mut self, link: &mut Link<'_>) {
-        while self.left > 0 {
-            let Ok(mut slot) = link.claim(Kind::new(1).unwrap(), self.payload) else {
-                return;
-            };
-            slot.fill(1);
-            slot.commit();
-            self.left -= 1;
-        }
+fn name(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Tcp => "tcp",
+        Carrier::Shm => "shm",
     }
-}
-
-impl Handler for Source {
-    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
-        link.consume(received).unwrap();
-    }
-
-    fn connected(&mut self, link: &mut Link<'_>, _: &Connected) {
-        self.fill(link);
-    }
-
-    fn writable(&mut self, link: &mut Link<'_>) {
-        self.fill(link);
-    }
-}
-
-/// From the first message's arrival to the last one's consumption.
-fn link_stream(payload: usize, count: u64, ring: u64) -> Duration {
-    let directory = tempfile::tempdir().unwrap();
-    let [ours, theirs] = ["client", "server"].map(|side| directory.path().join(side));
-    let (tell, told) = mpsc::channel();
-    let receiving = std::thread::spawn(move || receive(&theirs, ring, count, &tell));
-    let address: SocketAddr = told.recv().unwrap();
-    let mut config = ClientConfig::new("source".parse().unwrap(), ours, address);
-    config.link.limits.send = Geometry::new(ring, 1024).unwrap();
-    let mut sending = EventLoop::new(Client::new(config).unwrap(), Instant::now).unwrap();
-    let mut source = Source { left: count, payload };
-    while !receiving.is_finished() {
-        sending.turn(&mut source, Some(Duration::from_millis(100))).unwrap();
-    }
-    receiving.join().unwrap()
-}
-
-fn receive(directory: &Path, ring: u64, count: u64, tell: &mpsc::Sender<SocketAddr>) -> Duration {
-    let mut config = ServerConfig::new("sink".parse().unwrap(), directory, "127.0.0.1:0".parse().unwrap());
-    config.link.limits.accept = Geometry::new(ring, 1024).unwrap();
-    let server = Server::bind(config).unwrap();
-    tell.send(server.local_addresses().unwrap()[0]).unwrap();
-    let mut receiving = EventLoop::new(server, Instant::now).unwrap();
-    let mut sink = Sink::default();
-    while sink.consumed < count {
-        receiving.turn(&mut sink, None).unwrap();
-    }
-    let time = sink.first.unwrap().elapsed();
-    let now = receiving.now();
-    receiving.driver().shut_down(now, &mut sink);
-    time
 }

@@ -235,6 +235,8 @@ impl Client {
     fn pause(&mut self, now: Instant) {
         self.address = 0;
         self.retries = 0;
+        // What was not to be seen this time may be there the next.
+        self.not_shared = false;
         let delay = self.config.back_off.delay(self.failures, random::bits());
         self.failures = self.failures.saturating_add(1);
         // A delay beyond the end of time is one without an end.

@@ -110,6 +110,27 @@ impl Connection {
         visited
     }
 
+    /// Why the connection is over, if `found` is that the peer has left its memory: it says why before it
+    /// leaves, so the reason is in the socket by now.
+    pub(crate) fn hear_out(
+        &mut self,
+        found: Disconnected,
+        now: Instant,
+        session: &mut MappedSession,
+        scratch: &mut [u8],
+        budget: usize,
+        app: &mut impl Handler,
+    ) -> Disconnected {
+        if !matches!(found, Disconnected::Cut) {
+            return found;
+        }
+        self.readable = true;
+        match self.visit(now, session, scratch, budget, app) {
+            Err(said @ Disconnected::ByPeer(_)) => said,
+            Ok(_) | Err(_) => found,
+        }
+    }
+
     fn do_visit(
         &mut self,
         now: Instant,

@@ -118,8 +118,10 @@ impl<D: Driver> EventLoop<D> {
             return self.visit(app, Some(Duration::ZERO));
         }
         self.foreign.clear();
-        for _ in 0..Self::POLLS / Self::SPINS {
-            self.driver.poll(app);
+        if self.driver.is_polling() {
+            for _ in 0..Self::POLLS / Self::SPINS {
+                self.driver.poll(app);
+            }
         }
         self.driver.spin((self.clock)(), app);
         Ok(())

@@ -185,10 +185,12 @@ impl Server {
         else {
             return;
         };
+        let budget = self.config.link.read_budget;
         if let Some(reason) = live.ended.take() {
+            let connection = &mut live.connection;
+            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, app);
             return self.end_live(now, index, &reason, app);
         }
-        let budget = self.config.link.read_budget;
         match live.connection.visit(now, session, &mut self.scratch, budget, app) {
             Ok(visit) => {
                 let deadline = session.poll_timeout().into_iter().chain([live.next_check]).min();

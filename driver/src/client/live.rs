@@ -19,10 +19,12 @@ impl Client {
         let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
             return;
         };
+        let budget = self.config.link.read_budget;
         if let Some(reason) = live.ended.take() {
+            let connection = &mut live.connection;
+            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, app);
             return self.end_live(now, &reason, app);
         }
-        let budget = self.config.link.read_budget;
         match live.connection.visit(now, session, &mut self.scratch, budget, app) {
             Ok(visit) => self.touched |= visit == Visit::More,
             Err(reason) => self.end_live(now, &reason, app),

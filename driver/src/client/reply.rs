@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tcpshm_protocol::Name;
 use tcpshm_protocol::login::{Carrier, CarrierWish, Outcome, Ready, Refusal, RefusalCode};
+use tcpshm_shm::ViewError;
 
 use super::login::{Login, refused};
 use super::{Client, Live, State};
@@ -31,32 +32,11 @@ impl Client {
         let Some(session) = target else {
             return self.fail(now, login);
         };
-        let shared =
-            (ready.carrier == Carrier::Shm).then(|| self.directory.view(session.header(), ready.nonce));
-        let peer = match shared.transpose() {
+        let on_memory = ready.carrier == Carrier::Shm;
+        let viewed = on_memory.then(|| self.directory.view(session.header(), ready.nonce));
+        let peer = match viewed.transpose() {
             Ok(peer) => peer,
-            // A server that has left right behind its Ready has taken the nonce with it: that says nothing of
-            // the memory, and the end of the connection is here by then.
-            Err(_) if login.handshake.fill().is_err() || login.handshake.has_ended() => {
-                self.close(&mut login.handshake.stream);
-                return self.give_way(now, io::ErrorKind::UnexpectedEof.into(), app);
-            }
-            Err(error) => {
-                app.not_shared(&welcome.server, &error);
-                self.not_shared = true;
-                return match self.config.carrier {
-                    CarrierWish::Auto => {
-                        self.close(&mut login.handshake.stream);
-                        self.try_again(now);
-                    }
-                    _ => {
-                        let text = "the client does not see the server's link file";
-                        let refusal = Refusal::new(RefusalCode::NoCarrier, text);
-                        app.refused(&refused(&login, Some(welcome.server), true, refusal));
-                        self.fail(now, login);
-                    }
-                };
-            }
+            Err(error) => return self.do_without_memory(now, login, &welcome.server, &error, app),
         };
         if let Err(fault) = session.establish(now, ready, &timing, peer) {
             // The next login says so, and the policies of both sides decide.
@@ -87,6 +67,32 @@ impl Client {
         let next_check = now + self.config.link.check_every();
         self.state = State::Live(Box::new(Live { connection, since: now, ended: None, next_check }));
         self.visit_live(now, app);
+    }
+
+    /// The server grants memory that this side does not see. Nothing was stored.
+    fn do_without_memory(
+        &mut self,
+        now: Instant,
+        mut login: Login,
+        server: &Name,
+        error: &ViewError,
+        app: &mut impl Handler,
+    ) {
+        // A server that has left right behind its Ready has taken the nonce with it: that says nothing of
+        // the memory, and the end of the connection is here by then.
+        if login.handshake.fill().is_err() || login.handshake.has_ended() {
+            self.close(&mut login.handshake.stream);
+            return self.give_way(now, io::ErrorKind::UnexpectedEof.into(), app);
+        }
+        app.not_shared(server, error);
+        self.not_shared = true;
+        if self.config.carrier == CarrierWish::Auto {
+            self.close(&mut login.handshake.stream);
+            return self.try_again(now);
+        }
+        let refusal = Refusal::new(RefusalCode::NoCarrier, "the client does not see the server's link file");
+        app.refused(&refused(&login, Some(server.clone()), true, refusal));
+        self.fail(now, login);
     }
 
     /// Makes the fresh session the link's, and says what a reset gave up. On `None` nothing of the link
