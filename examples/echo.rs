@@ -1,4 +1,4 @@
-//! Two processes, a million messages, and somebody who keeps killing them.
+//! Two processes, a million messages, and somebody who keeps killing them: over TCP, and over shared memory.
 //!
 //! ```text
 //! cargo run --release --example echo
@@ -6,24 +6,32 @@
 //!
 //! Nothing to set up: it starts itself as an echo server and as an echo client, on a free loopback port and
 //! in a temporary directory. In the middle of the stream it kills the client with SIGKILL and starts it
-//! again, then the server. At the end the client's own account, not the library's, must say that every
-//! message was answered once and in order; anything else is exit status 1.
+//! again, then the server. Then it does the same over the other carrier. At the end the client's own
+//! account, not the library's, must say that every message was answered once and in order, over the
+//! carrier that was asked for; anything else is exit status 1.
 //!
-//! `--kills 100` kills a hundred times, `--dir DIR` keeps the files, `--help` lists the rest.
-//! The application is in `support/server.rs` and `support/client.rs`, the killing in `support/demo.rs`.
+//! `--carrier shm` runs over shared memory only, `--kills 100` kills a hundred times, `--dir DIR` keeps the
+//! files, `--help` lists the rest. The application is in `support/server.rs` and `support/client.rs`, the
+//! killing in `support/demo.rs`.
 
 use std::error::Error;
 use std::fs::DirBuilder;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use examples::client::{self, ClientOptions};
-use examples::demo::{Plan, Summary, per_second};
-use examples::screen::{Screen, grouped};
+use examples::demo::Plan;
+use examples::report;
+use examples::screen::Screen;
 use examples::server::{self, ServerOptions};
+use tcpshm_driver::Carrier;
+use tempfile::TempDir;
+
+/// Memory that looks like files: what a link over shared memory should lie in.
+const MEMORY: &str = "/dev/shm";
 
 /// Echoes messages between two processes, kills both sides on the way, and checks that nothing was lost.
 #[derive(Parser)]
@@ -46,21 +54,47 @@ enum Role {
 
 #[derive(Args)]
 struct DemoOptions {
-    /// Messages to send
+    /// What carries the link
+    #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
+    carrier: Runs,
+    /// Messages to send over each carrier
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
-    /// How often to kill: the client first, then the server, and so on, spread over the run
+    /// How often to kill: the client first, then the server, and so on, spread over each run
     #[arg(long, default_value_t = 2)]
     kills: u64,
     /// Messages in flight
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
-    /// Where to make a directory for the files, which then stays; a temporary one if left out
+    /// Where to make a directory for the files, which then stays [default: a temporary one, in /dev/shm if
+    /// there is one]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// What sizes and contents of the messages follow from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// Which runs to make.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Runs {
+    /// TCP only
+    Tcp,
+    /// Shared memory only
+    Shm,
+    /// TCP, then shared memory
+    #[default]
+    Both,
+}
+
+impl Runs {
+    fn carriers(self) -> &'static [Carrier] {
+        match self {
+            Runs::Tcp => &[Carrier::Tcp],
+            Runs::Shm => &[Carrier::Shm],
+            Runs::Both => &[Carrier::Tcp, Carrier::Shm],
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -85,55 +119,33 @@ fn demo(options: &DemoOptions) -> Result<(), Box<dyn Error>> {
         return Err(format!("{count} messages are too few to be disturbed {kills} times").into());
     }
     let mut screen = Screen::new();
+    let home = home(options.dir.as_deref())?;
+    screen.line(format_args!("the files are in {}", home.path().display()));
+    let (mut summaries, mut deviations) = (Vec::new(), Vec::new());
+    for &carrier in options.carrier.carriers() {
+        // A directory for each, so that neither goes on where the other ended.
+        let home = home.path().join(format!("{carrier:?}").to_lowercase());
+        let plan = Plan { carrier, home, count, kills, window, seed };
+        let summary = plan.run(&mut screen)?;
+        deviations.extend(report::judge(&summary, &plan).err());
+        summaries.push(summary);
+    }
+    screen.clear();
+    report::write(&mut io::stdout().lock(), &summaries)?;
+    deviations.into_iter().next().map_or(Ok(()), |deviation| Err(deviation.into()))
+}
+
+/// Both runs have their files in the same kind of place, so that they can be compared.
+fn home(parent: Option<&Path>) -> io::Result<TempDir> {
     let mut home = tempfile::Builder::new();
     home.prefix("tcpshm-echo-");
-    let home = match &options.dir {
+    match parent {
         Some(parent) => {
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
             let mut home = home.tempdir_in(parent)?;
             home.disable_cleanup(true);
-            screen.line(format_args!("the files stay in {}", home.path().display()));
-            home
+            Ok(home)
         }
-        None => home.tempdir()?,
-    };
-    let plan = Plan { home: home.path().to_owned(), count, kills, window, seed };
-    let summary = plan.run(&mut screen)?;
-    screen.clear();
-    print(&summary)?;
-    judge(&summary, count, kills)
-}
-
-fn print(summary: &Summary) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    let counts = &summary.counts;
-    let rate = grouped(per_second(counts.received, summary.lasted));
-    let seconds = summary.lasted.as_secs_f64();
-    writeln!(output, "{} echoes in {seconds:.2} s, {rate} a second", grouped(counts.received))?;
-    if !summary.kills.is_empty() {
-        writeln!(output, "\n  kill  side    after answers  kill to next answer")?;
+        None => home.tempdir_in(MEMORY).or_else(|_| home.tempdir()),
     }
-    for (kill, number) in summary.kills.iter().zip(1..) {
-        let recovered =
-            kill.recovered.map_or("never".into(), |time| format!("{:.1} ms", time.as_secs_f64() * 1e3));
-        writeln!(output, "  {number:>4}  {}  {:>13}  {recovered:>19}", kill.side, grouped(kill.at))?;
-    }
-    writeln!(output, "\necho tcp: {counts} kills={}", summary.kills.len())?;
-    output.flush()
-}
-
-/// Whatever is not as it should be is an error.
-fn judge(summary: &Summary, count: u64, kills: u64) -> Result<(), Box<dyn Error>> {
-    let Summary { counts, client, server, .. } = summary;
-    let struck = summary.kills.len();
-    if counts.sent != count || !counts.are_flawless(count) {
-        return Err(format!("of {count} messages: {counts}, damaged={}", counts.damaged).into());
-    }
-    if u64::try_from(struck)? != kills {
-        return Err(format!("the run was over after {struck} of {kills} kills").into());
-    }
-    if !client.success() || !server.success() {
-        return Err(format!("the client ended with {client}, the server with {server}").into());
-    }
-    Ok(())
 }

@@ -10,6 +10,9 @@
 //! with `echo client: sent=N received=N lost=0 duplicated=0 reordered=0`, and with status 0 only if that
 //! is what it says. How it knows is in `support/ledger.rs`; what it does with the link is in
 //! `support/client.rs`.
+//!
+//! With the server's directory the link is on shared memory, with another one on TCP. `--carrier tcp` and
+//! `--carrier shm` insist on one of them, and runs over both may follow each other on one link.
 
 use std::process::ExitCode;
 

@@ -1,12 +1,13 @@
 //! Two servers, two clients, a UDP socket and a timer in one loop that belongs to the host.
 //!
 //! ```text
-//! cargo run --example embedded
+//! cargo run --example embedded -- --carrier shm
 //! ```
 //!
 //! Every tick the host sends itself a datagram, and whatever comes by datagram it sends over both links. The
 //! servers answer. After five ticks and all answers it stops. A driver needs from the loop what any socket
-//! needs: a range of tokens, its events, and to be woken in time.
+//! needs: a range of tokens, its events, and to be woken in time. A link on shared memory cannot wake
+//! anybody: it is polled, and how the loop idles meanwhile is the host's choice, in [`Host::pause`].
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
@@ -16,12 +17,15 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{hint, thread};
 
+use clap::Parser;
+use examples::choices::CarrierChoice;
 use tcpshm_driver::mio::event::Event;
 use tcpshm_driver::mio::net::UdpSocket;
 use tcpshm_driver::mio::{Events, Interest, Poll, Registry, Token};
 use tcpshm_driver::{
-    Client, ClientConfig, Connected, Driver, Handler, Kind, Link, Received, Server, ServerConfig,
+    Client, ClientConfig, Connected, Driver, Handler, Idle, Kind, Link, Pause, Received, Server, ServerConfig,
 };
 
 const QUESTION: Kind = Kind::new(1).expect("not 0");
@@ -30,14 +34,27 @@ const DATAGRAM: Token = Token(0);
 const TICKS: usize = 5;
 const INTERVAL: Duration = Duration::from_millis(20);
 
+/// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
+const POLLS: u32 = 1024;
+
+/// Runs servers and clients in an event loop of its own.
+#[derive(Parser)]
+struct Arguments {
+    /// What shall carry the links
+    #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
+    carrier: CarrierChoice,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { carrier } = Arguments::parse();
     let home = tempfile::tempdir()?;
     let poll = Poll::new()?;
-    let mut host = Host::new(home.path(), poll.registry())?;
+    let mut host = Host::new(home.path(), carrier, poll.registry())?;
     let mut app = App { answers: 0 };
     let (mut poll, mut events) = (poll, Events::with_capacity(64));
     while app.answers < host.clients.len() * TICKS {
-        poll.poll(&mut events, host.timeout(Instant::now()))?;
+        let pause = host.pause(&mut app);
+        poll.poll(&mut events, pause)?;
         let now = Instant::now();
         for event in &events {
             match event.token() {
@@ -72,7 +89,8 @@ impl Handler for App {
     }
 
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
-        println!("connected with {}: {:?}", link.peer(), connected.outcome);
+        let Connected { outcome, carrier, .. } = connected;
+        println!("connected with {} over {carrier:?}: {outcome:?}", link.peer());
     }
 }
 
@@ -81,15 +99,17 @@ struct Host {
     servers: [Server; 2],
     clients: [Client; 2],
     datagrams: UdpSocket,
+    idle: Idle,
     ticks: usize,
     /// Set once both links are up, until the last tick.
     next_tick: Option<Instant>,
 }
 
 impl Host {
-    fn new(home: &Path, registry: &Registry) -> Result<Self, Box<dyn Error>> {
+    fn new(home: &Path, carrier: CarrierChoice, registry: &Registry) -> Result<Self, Box<dyn Error>> {
         let mut servers = [server(home, "orders")?, server(home, "quotes")?];
-        let mut clients = [client(home, "trader", &servers[0])?, client(home, "watcher", &servers[1])?];
+        let client = |name, server| client(home, name, server, carrier);
+        let mut clients = [client("trader", &servers[0])?, client("watcher", &servers[1])?];
         // A server needs a token per connection, a client one.
         let mut free = 1..;
         let mut tokens = |count: usize| -> Range<usize> {
@@ -105,10 +125,40 @@ impl Host {
         }
         let mut datagrams = UdpSocket::bind(local())?;
         registry.register(&mut datagrams, DATAGRAM, Interest::READABLE)?;
-        Ok(Self { servers, clients, datagrams, ticks: 0, next_tick: None })
+        Ok(Self { servers, clients, datagrams, idle: Idle::default(), ticks: 0, next_tick: None })
     }
 
-    /// How long the poll may sleep: as long as nobody has to be woken.
+    /// Polls shared memory until it is time for the poll, and says how long that may sleep.
+    fn pause(&mut self, app: &mut App) -> Option<Duration> {
+        if !self.is_polling() {
+            return self.timeout(Instant::now());
+        }
+        for _ in 0..POLLS {
+            match self.poll_memory(app) {
+                Pause::None => hint::spin_loop(),
+                Pause::Yield => {
+                    thread::yield_now();
+                    break;
+                }
+                // The poll rounds up to milliseconds. `EventLoop` sleeps shorter ones in its thread.
+                Pause::Sleep(pause) => return Some(pause),
+            }
+        }
+        Some(Duration::ZERO)
+    }
+
+    /// Looks at the links on shared memory, if there are any. No system call.
+    fn poll_memory(&mut self, app: &mut App) -> Pause {
+        let found = self.servers.iter_mut().fold(false, |found, server| found | server.poll(app));
+        let found = self.clients.iter_mut().fold(found, |found, client| found | client.poll(app));
+        self.idle.after(found)
+    }
+
+    fn is_polling(&self) -> bool {
+        self.servers.iter().any(Driver::is_polling) || self.clients.iter().any(Driver::is_polling)
+    }
+
+    /// How long the poll may sleep without shared memory: as long as nobody has to be woken.
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let tick = self.next_tick.map(|tick| tick.saturating_duration_since(now));
         let servers = self.servers.iter().filter_map(|server| server.timeout(now));
@@ -127,6 +177,8 @@ impl Host {
     }
 
     fn handle_timeout(&mut self, now: Instant, app: &mut App) -> io::Result<()> {
+        // What came while the poll slept ends the idling.
+        self.poll_memory(app);
         self.servers.iter_mut().for_each(|server| server.handle_timeout(now, app));
         self.clients.iter_mut().for_each(|client| client.handle_timeout(now, app));
         if self.ticks == 0 && self.clients.iter().all(Client::is_connected) {
@@ -166,12 +218,19 @@ impl Host {
 }
 
 fn server(home: &Path, name: &str) -> Result<Server, Box<dyn Error>> {
-    Ok(Server::bind(ServerConfig::new(name.parse()?, home.join(name), local()))?)
+    Ok(Server::bind(ServerConfig::new(name.parse()?, home, local()))?)
 }
 
-fn client(home: &Path, name: &str, server: &Server) -> Result<Client, Box<dyn Error>> {
+fn client(
+    home: &Path,
+    name: &str,
+    server: &Server,
+    carrier: CarrierChoice,
+) -> Result<Client, Box<dyn Error>> {
     let address = *server.local_addresses()?.first().ok_or("the server does not listen")?;
-    Ok(Client::new(ClientConfig::new(name.parse()?, home.join(name), address))?)
+    let mut config = ClientConfig::new(name.parse()?, home, address);
+    config.carrier = carrier.wish();
+    Ok(Client::new(config)?)
 }
 
 fn local() -> SocketAddr {

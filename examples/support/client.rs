@@ -11,9 +11,10 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use tcpshm_driver::{
     Client, ClientConfig, Connected, Delivered, Disconnected, EventLoop, FileError, Handler, Kind, Link,
-    LoginRefused, Name, Position, Received, ResetReport, SendError, Stalled, Undelivered,
+    LoginRefused, Name, Received, ResetReport, SendError, Stalled, Undelivered, ViewError,
 };
 
+use crate::choices::{CarrierChoice, IdleChoice};
 use crate::entry::Place;
 use crate::events;
 use crate::ledger::{Answer, Counts, Ledger};
@@ -27,6 +28,8 @@ use crate::stop::Stop;
 const ECHO: Kind = Kind::new(1).expect("not 0");
 /// Twice the longest pause between two attempts to connect.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Messages that are noted in one write: enough that the system call is no longer what a message costs.
+const GROUP: u64 = 32;
 /// Enough to see what kind of fault it is.
 const FAULTS_SHOWN: u64 = 10;
 
@@ -39,9 +42,15 @@ pub struct ClientOptions {
     /// The client's name; with the directory it says which earlier runs count
     #[arg(long, default_value = "client")]
     pub name: Name,
-    /// Where to keep the link files and the record; made if it is missing
+    /// Where to keep the link files and the record; made if it is missing. For shared memory the server's
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
+    /// What shall carry the link
+    #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
+    pub carrier: CarrierChoice,
+    /// What to do while shared memory is polled and nothing comes
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub idle: IdleChoice,
     /// Messages to send in all, those of earlier runs included
     #[arg(long, default_value_t = 100_000)]
     pub count: u64,
@@ -101,13 +110,14 @@ pub enum Ended {
 pub fn run(options: &ClientOptions) -> Result<Ended, Box<dyn Error>> {
     let mut config = ClientConfig::new(options.name.clone(), &options.dir, options.connect);
     config.server = options.server.clone();
+    config.carrier = options.carrier.wish();
     // This takes the lock of the name in the directory, so the record has one writer too.
     let client = Client::new(config)?;
     let mut app = EchoClient::new(options, Instant::now())?;
     if app.ledger.is_complete(options.count) {
         return Ok(Ended::Complete(app.ledger.counts()));
     }
-    let mut events = EventLoop::new(client, Instant::now)?;
+    let mut events = EventLoop::new(client, Instant::now)?.with_idle(options.idle.strategy());
     let stop = Stop::register(events.registry(), options.child)?;
     let mut pause = None;
     let ended = loop {
@@ -118,14 +128,13 @@ pub fn run(options: &ClientOptions) -> Result<Ended, Box<dyn Error>> {
             break Ended::Stopped(app.ledger.counts());
         }
         let connected = events.driver().is_connected();
-        pause = app.pause(now).filter(|_| connected);
-        // Only when there is something to send: a link that was asked for is looked at in the next turn.
-        if pause == Some(Duration::ZERO)
+        // Only when there is something to do: a link that was asked for is looked at in the next turn.
+        if app.has_work(now, connected)
             && let Some(mut link) = events.driver().link(now)
         {
-            app.send(now, &mut link);
-            pause = app.pause(now);
+            app.work(Some(now), connected, &mut link);
         }
+        pause = app.pause(now).filter(|_| connected);
         app.look(now, connected);
         if let Some(trouble) = app.trouble.take() {
             return Err(trouble);
@@ -145,6 +154,8 @@ struct EchoClient<'o> {
     ledger: Ledger,
     record: Record,
     pace: Pace,
+    /// The last answer that was judged and not consumed, and how many there are.
+    judged: Option<(Delivered, u64)>,
     /// A claim found no room, and none has been made since.
     full: bool,
     screen: Screen,
@@ -158,11 +169,18 @@ struct EchoClient<'o> {
 }
 
 impl Handler for EchoClient<'_> {
-    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
-        if self.trouble.is_none()
-            && let Err(trouble) = self.judge(link, received)
-        {
-            self.trouble = Some(trouble);
+    /// It is only looked at here, and consumed with others: see [`EchoClient::work`].
+    fn message(&mut self, _: &mut Link<'_>, received: Received<'_>) {
+        self.judge(&received);
+    }
+
+    /// The message is not lent any more, and can be consumed through.
+    fn unconsumed(&mut self, link: &mut Link<'_>, position: Delivered) {
+        let judged = self.judged.map_or(0, |(_, count)| count) + 1;
+        self.judged = Some((position, judged));
+        // Otherwise it waits for others, and for the end of the turn at most.
+        if judged >= self.group() || self.ledger.in_flight() == 0 {
+            self.work(None, true, link);
         }
     }
 
@@ -174,7 +192,9 @@ impl Handler for EchoClient<'_> {
         self.full = false;
         self.said = None;
         self.screen.line(events::connected(link, connected));
-        self.settle(link);
+        if let Err(trouble) = self.begin(link, connected) {
+            self.trouble = Some(trouble);
+        }
     }
 
     fn disconnected(&mut self, link: &mut Link<'_>, reason: &Disconnected) {
@@ -183,6 +203,9 @@ impl Handler for EchoClient<'_> {
 
     fn reset(&mut self, _: &mut Link<'_>, report: &ResetReport) {
         self.screen.line(events::reset(report));
+        // They cannot be consumed any more.
+        self.judged = None;
+        self.ledger.consumed();
         if let Some(ended) = report.ended {
             self.ledger.reset(ended, report.undelivered.map(|undelivered| undelivered.upto));
         }
@@ -197,8 +220,9 @@ impl Handler for EchoClient<'_> {
         self.screen.line(events::stalled(link, stalled));
     }
 
-    fn unconsumed(&mut self, link: &mut Link<'_>, position: Delivered) {
-        self.screen.line(events::unconsumed(link, position));
+    fn not_shared(&mut self, peer: &Name, error: &ViewError) {
+        self.heard = Instant::now();
+        self.say(events::not_shared(peer, error));
     }
 
     fn left_behind(&mut self, peer: &Name, undelivered: &Undelivered) {
@@ -217,9 +241,10 @@ impl<'o> EchoClient<'o> {
         Ok(Self {
             options,
             messages: Messages::new(record.seed()),
-            ledger: Ledger::new(entry),
+            ledger: Ledger::new(entry, Messages::new(record.seed())),
             record,
             pace: Pace::new(options.rate, now),
+            judged: None,
             full: false,
             screen: Screen::new(),
             faults: 0,
@@ -229,55 +254,22 @@ impl<'o> EchoClient<'o> {
         })
     }
 
-    // ---- sending ----
-
     /// Finds out what of an earlier run was committed, before anything else is.
-    fn settle(&mut self, link: &Link<'_>) {
-        if let Err(contradiction) = self.ledger.settle(link.committed().into()) {
-            self.trouble = Some(contradiction.into());
+    fn begin(&mut self, link: &Link<'_>, connected: &Connected) -> Result<(), Box<dyn Error>> {
+        let Connected { carrier, .. } = connected;
+        if !self.options.carrier.wish().allows(*carrier) {
+            let wished = self.options.carrier;
+            return Err(format!("connected over {carrier:?}, while {wished} was asked for").into());
         }
-    }
-
-    /// How long until the next message may go; `None` if that does not depend on time.
-    fn pause(&self, now: Instant) -> Option<Duration> {
-        let due = self.ledger.next() <= self.options.count && self.ledger.in_flight() < self.options.window;
-        (due && !self.full && self.trouble.is_none()).then(|| self.pace.wait(now))
-    }
-
-    /// Fills the window, as far as the pace allows.
-    fn send(&mut self, now: Instant, link: &mut Link<'_>) {
-        while self.pause(now) == Some(Duration::ZERO) {
-            self.pace.take(now);
-            if let Err(trouble) = self.send_one(link) {
-                self.trouble = Some(trouble);
-            }
-        }
-    }
-
-    /// Commits the next message, if there is room, and writes that down before.
-    fn send_one(&mut self, link: &mut Link<'_>) -> Result<(), Box<dyn Error>> {
-        let (number, before) = (self.ledger.next(), Place::from(link.committed()));
-        let size = self.messages.size(number);
-        match link.claim(ECHO, size) {
-            Ok(mut slot) => {
-                self.messages.write(number, &mut slot);
-                self.ledger.intend(before, behind(before.position, size));
-                self.record.write(self.ledger.entry())?;
-                Ok(self.ledger.committed(slot.commit().into())?)
-            }
-            // `writable` or `connected` will say when it is worth another try.
-            Err(SendError::Full { .. } | SendError::NotEstablished) => {
-                self.full = true;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.ledger.connected(*carrier);
+        self.ledger.settle(link.committed().into())?;
+        Ok(self.record.write(self.ledger.entry())?)
     }
 
     // ---- receiving ----
 
-    /// Writes down what the answer was, and then consumes it.
-    fn judge(&mut self, link: &mut Link<'_>, received: Received<'_>) -> Result<(), Box<dyn Error>> {
+    /// Notes in memory what an answer was.
+    fn judge(&mut self, received: &Received<'_>) {
         let place = Place::from(received.position());
         match self.messages.read(received.payload()) {
             Ok(number) => match self.ledger.answer(number, place) {
@@ -289,11 +281,84 @@ impl<'o> EchoClient<'o> {
                 self.show_fault(damaged.to_string());
             }
         }
-        self.record.write(self.ledger.entry())?;
-        match link.consume(received) {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(refused.reason.into()),
+    }
+
+    // ---- acting on it ----
+
+    /// The messages that are noted in one write.
+    fn group(&self) -> u64 {
+        // A small window is kept moving.
+        (self.options.window / 4).clamp(1, GROUP)
+    }
+
+    /// How long until the next message may go; `None` if that does not depend on time.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        (self.room() > 0).then(|| self.pace.wait(now))
+    }
+
+    /// How many messages may go as far as the window, the count and the link allow.
+    fn room(&self) -> u64 {
+        let left = (self.options.count + 1).saturating_sub(self.ledger.next());
+        let room = self.options.window.saturating_sub(self.ledger.in_flight()).min(left);
+        if self.full || self.trouble.is_some() { 0 } else { room }
+    }
+
+    fn has_work(&self, now: Instant, connected: bool) -> bool {
+        self.judged.is_some() || (connected && self.pause(now) == Some(Duration::ZERO))
+    }
+
+    /// Consumes what was judged, and sends what the window and the pace allow, a group at a time. Without
+    /// `now`, in the middle of a turn, nothing is sent if there is a pace to keep.
+    fn work(&mut self, now: Option<Instant>, connected: bool, link: &mut Link<'_>) {
+        while self.trouble.is_none() {
+            let count = if connected { self.take(now) } else { 0 };
+            if count == 0 && self.judged.is_none() {
+                return;
+            }
+            if let Err(trouble) = self.step(count, link) {
+                self.trouble = Some(trouble);
+            }
         }
+    }
+
+    /// How many messages to send now.
+    fn take(&mut self, now: Option<Instant>) -> u64 {
+        let room = self.room().min(GROUP);
+        match (self.options.rate, now) {
+            (None, _) => room,
+            (Some(_), Some(now)) => (0..room).take_while(|_| self.pace.take(now)).map(|_| 1).sum(),
+            (Some(_), None) => 0,
+        }
+    }
+
+    /// Writes down what the answers were and which messages come next, and then consumes the ones and sends
+    /// the others: one system call for a group of messages. A kill at any place leaves no more open than the
+    /// ledger can answer.
+    fn step(&mut self, count: u64, link: &mut Link<'_>) -> Result<(), Box<dyn Error>> {
+        if count > 0 {
+            self.ledger.intend(link.committed().into(), count);
+        }
+        self.record.write(self.ledger.entry())?;
+        if let Some((upto, _)) = self.judged.take() {
+            link.consume_through(upto)?;
+            self.ledger.consumed();
+        }
+        for _ in 0..count {
+            let number = self.ledger.next();
+            match link.claim(ECHO, self.messages.size(number)) {
+                Ok(mut slot) => {
+                    self.messages.write(number, &mut slot);
+                    self.ledger.committed(slot.commit().into())?;
+                }
+                // `writable` or `connected` will say when it is worth another try.
+                Err(SendError::Full { .. } | SendError::NotEstablished) => {
+                    self.full = true;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn show_fault(&mut self, fault: String) {
@@ -330,10 +395,4 @@ impl<'o> EchoClient<'o> {
             format!("{} of {} answered{state}", grouped(counts.received), grouped(count))
         });
     }
-}
-
-/// Where a message of `size` bytes that starts at `position` ends: it takes 16 bytes more, rounded up to 8.
-fn behind(position: Position, size: usize) -> Position {
-    let size = u64::try_from(size + 16).expect("a few hundred bytes").next_multiple_of(8);
-    Position::new(position.get() + size).expect("multiples of 8")
 }

@@ -12,9 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use tcpshm_driver::Name;
+use tcpshm_driver::{Carrier, Name};
 
+use crate::choices::CarrierChoice;
+use crate::entry::Connections;
 use crate::ledger::{Counts, Ledger};
+use crate::message::Messages;
 use crate::processes::{Line, Process, Side};
 use crate::record::{Record, RecordError};
 use crate::screen::{Screen, grouped};
@@ -26,13 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to start a server.
 const RETRY: Duration = Duration::from_millis(20);
 /// A stretch between two kills lasts at least this long, so that there is a middle to strike in.
-const STRETCH_MILLISECONDS: u64 = 100;
-/// Messages a second below which a run has to be slowed down for that.
-const FULL_SPEED: u64 = 100_000;
+const STRETCH_MILLISECONDS: u64 = 50;
+/// Messages a second that a run may reach: one that needs to be slower for that is slowed down.
+const FULL_SPEED: u64 = 4_000_000;
 
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What carries the link.
+    pub carrier: Carrier,
     /// Where the files go.
     pub home: PathBuf,
     /// Messages to send.
@@ -48,8 +53,12 @@ pub struct Plan {
 /// What happened.
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// What was to carry the link.
+    pub carrier: Carrier,
     /// The client's account.
     pub counts: Counts,
+    /// What carried it, by the same account.
+    pub connections: Connections,
     /// From the start of the client to its end.
     pub lasted: Duration,
     /// The kills, in order.
@@ -72,6 +81,13 @@ pub struct Kill {
     when: Instant,
     /// How many answers the client had when the restarted process began.
     before: u64,
+}
+
+impl Kill {
+    /// One that was just struck, or that is over.
+    pub fn new(side: Side, at: u64, recovered: Option<Duration>) -> Self {
+        Self { side, at, recovered, when: Instant::now(), before: at }
+    }
 }
 
 impl Plan {
@@ -102,7 +118,9 @@ impl Plan {
         let server = demo.server.stop(PATIENCE)?;
         demo.drain();
         let entry = Record::peek(&self.record())?;
-        Ok(Summary { counts: Ledger::new(entry).counts(), lasted, kills: demo.kills, client, server })
+        let (carrier, connections) = (self.carrier, entry.connections);
+        let counts = Ledger::new(entry, Messages::new(self.seed)).counts();
+        Ok(Summary { carrier, counts, connections, lasted, kills: demo.kills, client, server })
     }
 
     /// How many answers come before the n-th kill, counted from 0.
@@ -149,6 +167,8 @@ impl Plan {
             name.into(),
             "--dir".into(),
             self.home.clone().into(),
+            "--carrier".into(),
+            CarrierChoice::only(self.carrier).to_string().into(),
         ]
     }
 }
@@ -217,14 +237,18 @@ impl<'p> Demo<'p> {
         if let Some(kill) = self.kills.last_mut().filter(|kill| kill.recovered.is_none())
             && self.received > kill.before
         {
-            kill.recovered = Some(now - kill.when);
+            let time = now - kill.when;
+            kill.recovered = Some(time);
+            let milliseconds = time.as_secs_f64() * 1e3;
+            self.screen.line(format_args!("the next answer came after {milliseconds:.1} ms"));
         }
         let (received, kills, elapsed) = (self.received, self.kills.len(), now - self.started);
         self.screen.progress(now, || {
             let rate = grouped(per_second(received, elapsed));
             let share = received * 100 / self.plan.count.max(1);
             let (received, count) = (grouped(received), grouped(self.plan.count));
-            format!("{share:3} %  {received} of {count} answered, {rate} a second, {kills} kills")
+            let carrier = CarrierChoice::only(self.plan.carrier);
+            format!("{carrier} {share:3} %  {received} of {count} answered, {rate} a second, {kills} kills")
         });
     }
 
@@ -254,7 +278,7 @@ impl<'p> Demo<'p> {
                 self.look();
             }
         }
-        self.kills.push(Kill { side, at, recovered: None, when, before: self.received });
+        self.kills.push(Kill { when, before: self.received, ..Kill::new(side, at, None) });
         Ok(())
     }
 }
@@ -334,7 +358,7 @@ mod tests {
     use super::*;
 
     fn plan(count: u64, kills: u64) -> Plan {
-        Plan { home: PathBuf::new(), count, kills, window: 1, seed: 1 }
+        Plan { carrier: Carrier::Tcp, home: PathBuf::new(), count, kills, window: 1, seed: 1 }
     }
 
     #[test]
@@ -346,8 +370,8 @@ mod tests {
     #[test]
     fn only_a_short_run_is_slowed_down() {
         assert_eq!(plan(1_000_000, 2).rate(), None);
-        assert_eq!(plan(20_000, 4).rate(), Some(40_000));
-        assert_eq!(plan(3, 2).rate(), Some(10));
+        assert_eq!(plan(20_000, 4).rate(), Some(80_000));
+        assert_eq!(plan(3, 2).rate(), Some(20));
         assert_eq!(plan(3, 0).rate(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What of the client's account is written down.
 
-use tcpshm_driver::{Committed, Delivered, Position, SessionId};
+use tcpshm_driver::{Carrier, Committed, Delivered, Position, SessionId};
 
 /// A place in one of the two streams of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,26 +23,66 @@ impl From<Delivered> for Place {
     }
 }
 
-/// A commit that is about to happen, written down before it does.
+/// Commits that are about to happen, one after the other, written down before the first of them does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// The message's number.
-    pub number: u64,
-    /// Where the stream ends before it.
+    /// The number of the first message.
+    pub first: u64,
+    /// The number of the last one.
+    pub last: u64,
+    /// Where the stream ends before the first.
     pub from: Position,
-    /// Where the stream ends with it.
-    pub upto: Position,
     /// In which session.
     pub session: SessionId,
+}
+
+/// Answers that are about to be consumed, all in one store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// How many.
+    pub count: u64,
+    /// Where the first of them ends.
+    pub first: Position,
+    /// Where the last of them ends.
+    pub last: Position,
+    /// In which session.
+    pub session: SessionId,
+}
+
+/// How often the client was connected over which carrier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Over TCP.
+    pub tcp: u64,
+    /// Over shared memory.
+    pub shm: u64,
+}
+
+impl Connections {
+    /// There is one more.
+    pub fn count(&mut self, carrier: Carrier) {
+        match carrier {
+            Carrier::Tcp => self.tcp += 1,
+            Carrier::Shm => self.shm += 1,
+        }
+    }
+
+    /// Whether there were any over `carrier`, and none over the other.
+    pub fn are_all_over(self, carrier: Carrier) -> bool {
+        match carrier {
+            Carrier::Tcp => self.tcp > 0 && self.shm == 0,
+            Carrier::Shm => self.shm > 0 && self.tcp == 0,
+        }
+    }
 }
 
 /// The part of a [`Ledger`](crate::ledger::Ledger) that outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// The last commit that was about to happen. Every number before it was committed.
+    /// The last commits that were about to happen. Every number before them was committed.
     pub intent: Option<Intent>,
-    /// The last answer that was about to be consumed.
-    pub answer: Option<Place>,
+    /// The last answers that were about to be consumed.
+    pub answers: Option<Answers>,
     /// Up to and including this number every message was answered, or is counted as lost.
     pub done: u64,
     /// Numbers that were answered.
@@ -55,4 +95,6 @@ pub struct Entry {
     pub reordered: u64,
     /// Answers that are not what was sent.
     pub damaged: u64,
+    /// What the client was connected over.
+    pub connections: Connections,
 }

@@ -2,8 +2,8 @@
 
 use tcpshm_driver::protocol::login::Outcome;
 use tcpshm_driver::{
-    Connected, Delivered, Disconnected, FileError, Link, LoginRefused, Name, ResetReport, Stalled,
-    Undelivered,
+    Carrier, Connected, Delivered, Disconnected, FileError, Link, LoginRefused, Name, ResetReport, Stalled,
+    Undelivered, ViewError,
 };
 
 pub(crate) fn connected(link: &Link<'_>, connected: &Connected) -> String {
@@ -12,8 +12,12 @@ pub(crate) fn connected(link: &Link<'_>, connected: &Connected) -> String {
         Outcome::Fresh => "a session begins",
         Outcome::Reset => "a session begins anew",
     };
-    let waiting = link.undelivered().messages;
-    format!("connected with {} at {}: {how}, {waiting} messages wait", link.peer(), connected.address)
+    let over = match connected.carrier {
+        Carrier::Tcp => "TCP",
+        Carrier::Shm => "shared memory",
+    };
+    let (peer, address, waiting) = (link.peer(), connected.address, link.undelivered().messages);
+    format!("connected with {peer} at {address} over {over}: {how}, {waiting} messages wait")
 }
 
 pub(crate) fn disconnected(link: &Link<'_>, reason: &Disconnected) -> String {
@@ -51,6 +55,10 @@ pub(crate) fn unconsumed(link: &Link<'_>, position: Delivered) -> String {
 
 pub(crate) fn left_behind(peer: &Name, undelivered: &Undelivered) -> String {
     format!("{undelivered} for {peer} stay behind")
+}
+
+pub(crate) fn not_shared(peer: &Name, error: &ViewError) -> String {
+    format!("no shared memory with {peer}: {error}")
 }
 
 pub(crate) fn failed(peer: &Name, error: &FileError) -> String {

@@ -3,47 +3,77 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use tcpshm_driver::{Position, SessionId};
+use tcpshm_driver::{Carrier, Position, SessionId};
 
-use crate::entry::{Entry, Intent, Place};
+use crate::entry::{Answers, Entry, Intent, Place};
+use crate::message::Messages;
 
 /// What was committed and what was answered, over all runs of the client.
 ///
 /// Numbers go up from 1 and are committed in order. `entry.done <= sent`, and what lies between is in
-/// flight. The entry is to be written down after [`Ledger::intend`] and before the commit, and after
-/// [`Ledger::answer`] and before the answer is consumed; then a process that is killed anywhere leaves
-/// one open question each, and both have an answer:
+/// flight. The entry is to be written down after [`Ledger::intend`] and before the first of those commits,
+/// and after [`Ledger::answer`] and before those answers are consumed, in one store; then a process that is
+/// killed anywhere leaves one open question each, and both have an answer:
 ///
-/// * did the commit happen? The end of the stream, as the link has it, says so: [`Ledger::settle`];
-/// * was the answer consumed? If not it comes again, first of all and at the same place.
+/// * which of the commits happened? Where each would end follows from the numbers, and the end of the
+///   stream, as the link has it, must be one of those places: [`Ledger::settle`];
+/// * were the answers consumed? If not they come again, first of all, every one, at the same places.
 #[derive(Debug)]
 pub struct Ledger {
     entry: Entry,
+    messages: Messages,
     /// The last committed number.
     sent: u64,
-    /// The session the link is in, once it was asked whether the last intended commit happened.
+    /// Where the stream ends after that, while an intent is carried out.
+    end: Position,
+    /// The session the link is in, once it was asked which of the intended commits happened.
     settled: Option<SessionId>,
     /// Numbers counted as lost that may still come late. Forgotten with the process: a later answer to
     /// one is then a duplicate, which is no better.
     missing: BTreeSet<u64>,
-    /// No answer has come in this run, so the first may be the one that was not consumed.
-    first: bool,
+    /// Answers of an earlier run that may not have been consumed.
+    again: Option<Repeat>,
+    /// The last answers were consumed: the next one begins a group of its own.
+    consumed: bool,
+}
+
+/// Answers that come once more, in order and without a gap.
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
+    answers: Answers,
+    /// How many of them are still to come. All: whether they come at all is not known.
+    left: u64,
 }
 
 impl Ledger {
     /// Goes on from what was written down.
-    pub fn new(entry: Entry) -> Self {
-        let before = entry.intent.map_or(0, |intent| intent.number - 1);
+    pub fn new(entry: Entry, messages: Messages) -> Self {
+        let before = entry.intent.map_or(0, |intent| intent.first - 1);
         // What was answered was committed.
         let sent = before.max(entry.done);
-        Self { entry, sent, settled: None, missing: BTreeSet::new(), first: true }
+        let again = entry.answers.map(|answers| Repeat { answers, left: answers.count });
+        Self {
+            entry,
+            messages,
+            sent,
+            end: Position::ZERO,
+            settled: None,
+            missing: BTreeSet::new(),
+            again,
+            consumed: true,
+        }
+    }
+
+    /// The link is connected.
+    pub fn connected(&mut self, carrier: Carrier) {
+        self.entry.connections.count(carrier);
     }
 
     // ---- sending ----
 
-    /// The link is in `session`, and its stream ends at `committed`. Finds out, once in a run, whether the
-    /// last intended commit happened. If it happened in another session, which was reset meanwhile, what
-    /// is in flight is lost.
+    /// The link is in `session`, and its stream ends at `committed`. Finds out, once in a run, which of the
+    /// last intended commits happened. If they happened in another session, which was reset meanwhile,
+    /// what is in flight is lost.
     pub fn settle(&mut self, committed: Place) -> Result<(), Contradiction> {
         if self.settled == Some(committed.session) {
             return Ok(());
@@ -51,10 +81,11 @@ impl Ledger {
         match self.entry.intent {
             Some(intent) if intent.session != committed.session => self.give_up(),
             Some(intent) => {
-                if committed.position == intent.upto {
-                    self.sent = intent.number;
-                } else if committed.position != intent.from || self.sent == intent.number {
-                    return Err(Contradiction { intent, committed: committed.position });
+                let happened = self.ends(intent).find(|(_, end)| *end == committed.position);
+                match happened {
+                    // What was answered cannot be uncommitted.
+                    Some((number, _)) if number >= self.sent => self.sent = number,
+                    _ => return Err(Contradiction { intent, committed: committed.position }),
                 }
             }
             None => {}
@@ -67,8 +98,9 @@ impl Ledger {
     /// `upto`, if that is known.
     pub fn reset(&mut self, ended: SessionId, upto: Option<Position>) {
         let intent = self.entry.intent.filter(|intent| intent.session == ended);
-        if let Some(intent) = intent.filter(|intent| upto.is_some_and(|upto| upto >= intent.upto)) {
-            self.sent = self.sent.max(intent.number);
+        if let (Some(intent), Some(upto)) = (intent, upto) {
+            let happened = self.ends(intent).take_while(|(_, end)| *end <= upto).last();
+            self.sent = self.sent.max(happened.map_or(0, |(number, _)| number));
         }
         self.give_up();
         self.settled = None;
@@ -79,20 +111,33 @@ impl Ledger {
         self.sent + 1
     }
 
-    /// The next number is about to be committed, from one place to another.
-    pub fn intend(&mut self, committed: Place, upto: Position) {
+    /// The next `count` numbers, at least one, are about to be committed, from a place on.
+    pub fn intend(&mut self, committed: Place, count: u64) {
         let Place { session, position: from } = committed;
-        self.entry.intent = Some(Intent { number: self.next(), from, upto, session });
+        self.end = from;
+        self.entry.intent = Some(Intent { first: self.next(), last: self.sent + count, from, session });
     }
 
-    /// It was committed.
+    /// The next of them was committed.
     pub fn committed(&mut self, committed: Place) -> Result<(), Contradiction> {
         let intent = self.entry.intent.expect("a commit is intended first");
-        if committed.position != intent.upto {
+        let end = self.messages.end(self.next(), self.end);
+        if committed.position != end || self.sent == intent.last {
             return Err(Contradiction { intent, committed: committed.position });
         }
-        self.sent = intent.number;
+        (self.sent, self.end) = (self.sent + 1, end);
         Ok(())
+    }
+
+    /// Where the stream may end because of an intent, and the last number committed then.
+    fn ends(&self, intent: Intent) -> impl Iterator<Item = (u64, Position)> {
+        let messages = self.messages;
+        let before = (intent.first - 1, intent.from);
+        let after = (intent.first..=intent.last).scan(intent.from, move |end, number| {
+            *end = messages.end(number, *end);
+            Some((number, *end))
+        });
+        std::iter::once(before).chain(after)
     }
 
     fn give_up(&mut self) {
@@ -106,11 +151,13 @@ impl Ledger {
 
     /// Judges an answer, before it is consumed.
     pub fn answer(&mut self, number: u64, place: Place) -> Answer {
-        let again = std::mem::take(&mut self.first) && self.entry.answer == Some(place);
+        let again = self.comes_again(place).is_some_and(|left| number + left == self.entry.done + 1);
+        self.note(place);
         if again {
             return Answer::Again;
         }
-        self.entry.answer = Some(place);
+        // From here on nothing can.
+        self.again = None;
         let answer = self.judge(number);
         match answer {
             Answer::Due => self.entry.received += 1,
@@ -151,9 +198,38 @@ impl Ledger {
 
     /// An answer came whose content is wrong, so that its number says nothing.
     pub fn damaged(&mut self, place: Place) {
-        self.first = false;
-        self.entry.answer = Some(place);
+        self.comes_again(place);
+        self.note(place);
         self.entry.damaged += 1;
+    }
+
+    /// All answers up to here were consumed.
+    pub fn consumed(&mut self) {
+        self.consumed = true;
+    }
+
+    /// Whether the answer at `place` is one of an earlier run that was not consumed; if so, how many were
+    /// still to come before it.
+    fn comes_again(&mut self, place: Place) -> Option<u64> {
+        let Repeat { answers, left } = self.again.take()?;
+        let Answers { count, first, last, session } = answers;
+        let begins = left < count || place.position == first;
+        let ends = (left == 1) == (place.position == last);
+        if place.session != session || !begins || !ends {
+            return None;
+        }
+        self.again = Some(Repeat { answers, left: left - 1 }).filter(|again| again.left > 0);
+        Some(left)
+    }
+
+    /// One more answer is about to be consumed.
+    fn note(&mut self, Place { session, position: last }: Place) {
+        let begins = std::mem::take(&mut self.consumed);
+        let group = self.entry.answers.filter(|group| !begins && group.session == session);
+        self.entry.answers = Some(match group {
+            Some(group) => Answers { count: group.count + 1, last, ..group },
+            None => Answers { count: 1, first: last, last, session },
+        });
     }
 
     // ---- the account ----
@@ -165,7 +241,7 @@ impl Ledger {
 
     /// Whether `count` messages were committed, none is in flight, and none may be without our knowing.
     pub fn is_complete(&self, count: u64) -> bool {
-        let in_question = self.settled.is_none() && self.entry.intent.is_some_and(|i| i.number > self.sent);
+        let in_question = self.settled.is_none() && self.entry.intent.is_some_and(|i| i.last > self.sent);
         self.sent >= count && self.in_flight() == 0 && !in_question
     }
 
@@ -186,7 +262,7 @@ impl Ledger {
 pub enum Answer {
     /// The one that was due.
     Due,
-    /// The last one of an earlier run, which had not consumed it.
+    /// One of the last ones of an earlier run, which had not consumed them.
     Again,
     /// One that passed over others.
     Early {
@@ -249,137 +325,15 @@ impl fmt::Display for Counts {
 /// The link says something else of what was committed than the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the link's stream ends at position {committed}, but message {} was to end at {} and to start at {}",
-    intent.number, intent.upto, intent.from
+    "the link's stream ends at position {committed}, where none of the messages {} to {} ends that were to start at {}",
+    intent.first, intent.last, intent.from
 )]
 pub struct Contradiction {
-    /// The commit that was written down.
+    /// The commits that were written down.
     pub intent: Intent,
     /// Where the stream ends.
     pub committed: Position,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(session: u128, position: u64) -> Place {
-        Place { session: SessionId::new(session).unwrap(), position: Position::new(position).unwrap() }
-    }
-
-    /// Message n ends at 32 n, and so does its answer.
-    fn send(ledger: &mut Ledger, session: u128) {
-        let from = (ledger.next() - 1) * 32;
-        ledger.intend(at(session, from), at(session, from + 32).position);
-        ledger.committed(at(session, from + 32)).unwrap();
-    }
-
-    fn sent(count: u64) -> Ledger {
-        let mut ledger = Ledger::new(Entry::default());
-        ledger.settle(at(1, 0)).unwrap();
-        (0..count).for_each(|_| send(&mut ledger, 1));
-        ledger
-    }
-
-    fn answer(ledger: &mut Ledger, number: u64) -> Answer {
-        ledger.answer(number, at(1, number * 32))
-    }
-
-    fn restarted(ledger: &Ledger) -> Ledger {
-        Ledger::new(ledger.entry().clone())
-    }
-
-    #[test]
-    fn messages_that_are_answered_once_and_in_order_are_flawless() {
-        let mut ledger = sent(3);
-        assert!((1..=3).all(|number| answer(&mut ledger, number) == Answer::Due));
-        assert!(ledger.is_complete(3) && ledger.counts().are_flawless(3));
-        assert_eq!(ledger.counts().to_string(), "sent=3 received=3 lost=0 duplicated=0 reordered=0");
-    }
-
-    #[test]
-    fn killed_around_a_commit_the_link_says_whether_it_happened() {
-        let mut ledger = sent(2);
-        ledger.intend(at(1, 64), at(1, 96).position);
-        for (committed, next) in [(64, 3), (96, 4)] {
-            let mut restarted = restarted(&ledger);
-            restarted.settle(at(1, committed)).unwrap();
-            assert_eq!(restarted.next(), next);
-        }
-        for elsewhere in [0, 32, 128] {
-            assert!(restarted(&ledger).settle(at(1, elsewhere)).is_err(), "{elsewhere}");
-        }
-    }
-
-    #[test]
-    fn killed_around_a_consumption_the_same_answer_is_no_duplicate() {
-        let mut ledger = sent(3);
-        answer(&mut ledger, 1);
-        answer(&mut ledger, 2);
-        let mut again = restarted(&ledger);
-        again.settle(at(1, 96)).unwrap();
-        assert_eq!(answer(&mut again, 2), Answer::Again);
-        assert_eq!(answer(&mut again, 2), Answer::Duplicate);
-        let mut onwards = restarted(&ledger);
-        onwards.settle(at(1, 96)).unwrap();
-        assert_eq!(answer(&mut onwards, 3), Answer::Due);
-        assert_eq!(answer(&mut onwards, 2), Answer::Duplicate);
-    }
-
-    #[test]
-    fn an_answer_that_overtakes_is_first_a_loss_and_then_a_reordering() {
-        let mut ledger = sent(4);
-        assert_eq!(answer(&mut ledger, 3), Answer::Early { passed: 2 });
-        assert_eq!(ledger.counts().lost, 2);
-        assert_eq!(answer(&mut ledger, 1), Answer::Late);
-        assert_eq!(answer(&mut ledger, 1), Answer::Duplicate);
-        assert_eq!(answer(&mut ledger, 4), Answer::Due);
-        let counts = Counts { sent: 4, received: 3, lost: 1, duplicated: 1, reordered: 1, damaged: 0 };
-        assert_eq!(ledger.counts(), counts);
-        assert!(!counts.are_flawless(4));
-    }
-
-    #[test]
-    fn an_answer_to_nothing_is_damage() {
-        let mut ledger = sent(1);
-        assert_eq!(answer(&mut ledger, 2), Answer::NeverSent);
-        assert_eq!(answer(&mut ledger, 0), Answer::NeverSent);
-        ledger.damaged(at(1, 96));
-        assert_eq!(ledger.counts().damaged, 3);
-    }
-
-    #[test]
-    fn a_reset_loses_what_was_in_flight_and_goes_on() {
-        let mut ledger = sent(3);
-        answer(&mut ledger, 1);
-        ledger.reset(at(1, 0).session, Some(at(1, 96).position));
-        ledger.settle(at(2, 0)).unwrap();
-        assert_eq!((ledger.counts().lost, ledger.next(), ledger.in_flight()), (2, 4, 0));
-        send(&mut ledger, 2);
-        assert_eq!(ledger.answer(4, at(2, 32)), Answer::Due);
-        assert!(ledger.is_complete(4));
-    }
-
-    #[test]
-    fn a_reset_between_two_runs_is_noticed_by_the_session() {
-        let mut ledger = sent(2);
-        ledger.intend(at(1, 64), at(1, 96).position);
-        let mut unknown = restarted(&ledger);
-        unknown.settle(at(2, 0)).unwrap();
-        // Nobody can say whether 3 was committed, so it is sent again.
-        assert_eq!((unknown.counts().lost, unknown.next()), (2, 3));
-        let mut known = restarted(&ledger);
-        known.reset(at(1, 0).session, Some(at(1, 96).position));
-        known.settle(at(2, 0)).unwrap();
-        assert_eq!((known.counts().lost, known.next()), (3, 4));
-    }
-
-    #[test]
-    fn a_complete_count_is_known_without_the_link() {
-        let mut ledger = sent(2);
-        answer(&mut ledger, 1);
-        assert!(!restarted(&ledger).is_complete(2));
-        answer(&mut ledger, 2);
-        assert!(restarted(&ledger).is_complete(2));
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@
 //! messages ([`message`]), notes each step before it takes it ([`ledger`], [`record`]), and believes the
 //! link in one thing only: how much of what it sent was committed when it was killed.
 
+pub mod choices;
 pub mod client;
 pub mod demo;
 pub mod entry;
@@ -22,6 +23,7 @@ pub mod message;
 pub mod pace;
 pub mod processes;
 pub mod record;
+pub mod report;
 pub mod screen;
 pub mod server;
 pub mod stop;

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
+use tcpshm_driver::Position;
 
 /// Payload sizes in bytes: an acknowledgement, an order, a quote, a book update.
 pub const SIZES: [usize; 4] = [16, 36, 68, 200];
@@ -18,13 +19,20 @@ pub struct Messages {
 
 impl Messages {
     /// The messages of this seed.
-    pub fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// How many bytes message `number` has.
     pub fn size(self, number: u64) -> usize {
         self.start(number).1
+    }
+
+    /// Where message `number` ends in a stream if it starts at `from`: it takes 16 bytes more than its own,
+    /// rounded up to 8.
+    pub fn end(self, number: u64, from: Position) -> Position {
+        let size = u64::try_from(self.size(number) + 16).expect("a few hundred bytes").next_multiple_of(8);
+        Position::new(from.get() + size).expect("multiples of 8")
     }
 
     /// Writes message `number` over the whole of `payload`, which has its size.

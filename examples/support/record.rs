@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use tcpshm_driver::{Name, Position, SessionId};
 
-use crate::entry::{Entry, Intent, Place};
+use crate::entry::{Answers, Connections, Entry, Intent};
 
 /// "tcpshmR" and the number of this layout.
-const MAGIC: u64 = u64::from_le_bytes(*b"tcpshmR\x01");
-/// Magic, seed, six counts, an intent, an answer.
-const SIZE: usize = 8 * 2 + 8 * 6 + (8 * 3 + 16) + (8 + 16);
+const MAGIC: u64 = u64::from_le_bytes(*b"tcpshmR\x02");
+/// Magic, seed, six counts and two, an intent, answers.
+const SIZE: usize = 8 * 2 + 8 * 8 + (8 * 3 + 16) * 2;
 
 /// One entry, small enough that every change is one write that a kill cannot cut: within a page the
 /// kernel copies it whole or not at all.
@@ -79,35 +79,33 @@ fn read(file: &File, path: &Path) -> Result<(u64, Entry), RecordError> {
 }
 
 fn encode(seed: u64, entry: &Entry) -> [u8; SIZE] {
-    let Entry { intent, answer, done, received, lost, duplicated, reordered, damaged } = entry;
+    let Entry { intent, answers, done, received, lost, duplicated, reordered, damaged, connections } = entry;
+    let Connections { tcp, shm } = connections;
     let mut fields = Fields { bytes: [0; SIZE], at: 0 };
-    for number in [MAGIC, seed, *done, *received, *lost, *duplicated, *reordered, *damaged] {
-        fields.put(&number.to_le_bytes());
-    }
+    fields.put([MAGIC, seed, *done, *received, *lost, *duplicated, *reordered, *damaged, *tcp, *shm]);
     // Session 0 does not exist, so zeros mean that there is none.
-    let (number, from, upto) = intent.map_or((0, 0, 0), |i| (i.number, i.from.get(), i.upto.get()));
-    for number in [number, from, upto] {
-        fields.put(&number.to_le_bytes());
-    }
-    fields.put(&intent.map_or(0, |intent| intent.session.get()).to_le_bytes());
-    fields.put(&answer.map_or(0, |answer| answer.position.get()).to_le_bytes());
-    fields.put(&answer.map_or(0, |answer| answer.session.get()).to_le_bytes());
+    fields.put(intent.map_or([0; 3], |intent| [intent.first, intent.last, intent.from.get()]));
+    fields.put_session(intent.map(|intent| intent.session));
+    fields.put(answers.map_or([0; 3], |answers| [answers.count, answers.first.get(), answers.last.get()]));
+    fields.put_session(answers.map(|answers| answers.session));
     fields.bytes
 }
 
 fn decode(bytes: &[u8; SIZE]) -> Option<(u64, Entry)> {
     let mut fields = Fields { bytes: *bytes, at: 0 };
-    let [magic, seed, done, received, lost, duplicated, reordered, damaged] = fields.numbers();
-    let [number, from, upto] = fields.numbers();
-    let session = SessionId::new(u128::from_le_bytes(fields.take()));
-    let (from, upto) = (Position::new(from)?, Position::new(upto)?);
-    let intent = session.map(|session| Intent { number, from, upto, session });
-    let [position] = fields.numbers();
-    let position = Position::new(position)?;
-    let session = SessionId::new(u128::from_le_bytes(fields.take()));
-    let answer = session.map(|session| Place { session, position });
-    let sound = magic == MAGIC && intent.is_none_or(|intent| intent.number > 0);
-    sound.then_some((seed, Entry { intent, answer, done, received, lost, duplicated, reordered, damaged }))
+    let [magic, seed, done, received, lost, duplicated, reordered, damaged, tcp, shm] = fields.numbers();
+    let [first, last, from] = fields.numbers();
+    let from = Position::new(from)?;
+    let intent = fields.session().map(|session| Intent { first, last, from, session });
+    let [count, first, last] = fields.numbers();
+    let (first, last) = (Position::new(first)?, Position::new(last)?);
+    let answers = fields.session().map(|session| Answers { count, first, last, session });
+    let connections = Connections { tcp, shm };
+    let sound = magic == MAGIC
+        && intent.is_none_or(|intent| 0 < intent.first && intent.first <= intent.last)
+        && answers.is_none_or(|answers| 0 < answers.count && answers.first <= answers.last);
+    let entry = Entry { intent, answers, done, received, lost, duplicated, reordered, damaged, connections };
+    sound.then_some((seed, entry))
 }
 
 /// Fixed-width fields, one behind the other.
@@ -117,19 +115,31 @@ struct Fields {
 }
 
 impl Fields {
-    fn put(&mut self, field: &[u8]) {
+    fn put<const COUNT: usize>(&mut self, numbers: [u64; COUNT]) {
+        numbers.iter().for_each(|number| self.put_bytes(&number.to_le_bytes()));
+    }
+
+    fn put_session(&mut self, session: Option<SessionId>) {
+        self.put_bytes(&session.map_or(0, SessionId::get).to_le_bytes());
+    }
+
+    fn put_bytes(&mut self, field: &[u8]) {
         self.bytes[self.at..self.at + field.len()].copy_from_slice(field);
         self.at += field.len();
+    }
+
+    fn numbers<const COUNT: usize>(&mut self) -> [u64; COUNT] {
+        std::array::from_fn(|_| u64::from_le_bytes(self.take()))
+    }
+
+    fn session(&mut self) -> Option<SessionId> {
+        SessionId::new(u128::from_le_bytes(self.take()))
     }
 
     fn take<const LEN: usize>(&mut self) -> [u8; LEN] {
         let field = self.bytes[self.at..].first_chunk().expect("SIZE counts all fields");
         self.at += LEN;
         *field
-    }
-
-    fn numbers<const COUNT: usize>(&mut self) -> [u64; COUNT] {
-        std::array::from_fn(|_| u64::from_le_bytes(self.take()))
     }
 }
 
@@ -170,14 +180,15 @@ mod tests {
         let session = SessionId::new(1 << 100).unwrap();
         let at = |bytes| Position::new(bytes).unwrap();
         Entry {
-            intent: Some(Intent { number: 9, from: at(64), upto: at(96), session }),
-            answer: Some(Place { session, position: at(48) }),
+            intent: Some(Intent { first: 9, last: 11, from: at(64), session }),
+            answers: Some(Answers { count: 2, first: at(48), last: at(72), session }),
             done: 3,
             received: 4,
             lost: 5,
             duplicated: 6,
             reordered: 7,
             damaged: 8,
+            connections: Connections { tcp: 1, shm: 2 },
         }
     }
 

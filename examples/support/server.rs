@@ -11,9 +11,10 @@ use std::time::Instant;
 use clap::Args;
 use tcpshm_driver::{
     Connected, Delivered, Disconnected, EventLoop, FileError, Handler, Held, Link, LoginRefused, Name,
-    Received, ResetReport, SendError, Server, ServerConfig, SessionId, Stalled, Undelivered,
+    Received, ResetReport, SendError, Server, ServerConfig, SessionId, Stalled, Undelivered, ViewError,
 };
 
+use crate::choices::{CarrierChoice, IdleChoice};
 use crate::events;
 use crate::screen::Screen;
 use crate::stop::Stop;
@@ -30,6 +31,12 @@ pub struct ServerOptions {
     /// Where to keep the link files; made if it is missing
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
+    /// What may carry links
+    #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
+    pub carrier: CarrierChoice,
+    /// What to do while shared memory is polled and nothing comes
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub idle: IdleChoice,
     /// Stop when standard input ends
     #[arg(long, hide = true)]
     pub child: bool,
@@ -48,8 +55,10 @@ pub fn main(options: &ServerOptions) -> ExitCode {
 
 /// Serves until it is asked to stop. The first line of standard output says where.
 pub fn run(options: &ServerOptions) -> Result<(), Box<dyn Error>> {
-    let config = ServerConfig::new(options.name.clone(), &options.dir, options.listen);
-    let mut events = EventLoop::new(Server::bind(config)?, Instant::now)?;
+    let mut config = ServerConfig::new(options.name.clone(), &options.dir, options.listen);
+    config.carriers = options.carrier.offer();
+    let server = EventLoop::new(Server::bind(config)?, Instant::now)?;
+    let mut events = server.with_idle(options.idle.strategy());
     let stop = Stop::register(events.registry(), options.child)?;
     let mut app = EchoServer { screen: Screen::new(), waiting: HashMap::new() };
     announce(&events.driver().local_addresses()?)?;
@@ -122,6 +131,10 @@ impl Handler for EchoServer {
 
     fn unconsumed(&mut self, link: &mut Link<'_>, position: Delivered) {
         self.screen.line(events::unconsumed(link, position));
+    }
+
+    fn not_shared(&mut self, peer: &Name, error: &ViewError) {
+        self.screen.line(events::not_shared(peer, error));
     }
 
     fn left_behind(&mut self, peer: &Name, undelivered: &Undelivered) {

@@ -4,24 +4,56 @@
 mod programs;
 
 use std::fs;
+use std::process::Output;
 
+use examples::entry::Connections;
+use examples::record::Record;
 use programs::{Running, last_line, program, run, until};
+
+const CARRIERS: [&str; 2] = ["tcp", "shm"];
+
+fn verdict(carrier: &str, count: u64, kills: u64) -> String {
+    format!("echo {carrier}: sent={count} received={count} lost=0 duplicated=0 reordered=0 kills={kills}")
+}
+
+/// The last lines of standard output.
+fn verdicts(output: &Output, count: usize) -> Vec<&str> {
+    let lines: Vec<&str> = str::from_utf8(&output.stdout).expect("results are ASCII").lines().collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
+}
 
 #[test]
 fn killing_both_sides_twice_loses_nothing() {
     let output = run(program("echo").args(["--count", "20000", "--kills", "4"]));
-    let line = "echo tcp: sent=20000 received=20000 lost=0 duplicated=0 reordered=0 kills=4";
-    assert_eq!((last_line(&output), output.status.code()), (line, Some(0)), "{output:?}");
+    let expected = CARRIERS.map(|carrier| verdict(carrier, 20_000, 4));
+    assert_eq!(
+        (verdicts(&output, 2), output.status.code()),
+        (expected.each_ref().map(String::as_str).to_vec(), Some(0)),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn one_carrier_can_be_asked_for() {
+    for carrier in CARRIERS {
+        let output = run(program("echo").args(["--count", "100", "--kills", "0", "--carrier", carrier]));
+        assert_eq!((last_line(&output), output.status.code()), (&*verdict(carrier, 100, 0), Some(0)));
+        let text = str::from_utf8(&output.stdout).unwrap();
+        assert_eq!(text.matches("echo ").count(), 1, "{text}");
+    }
 }
 
 #[test]
 fn an_undisturbed_run_keeps_its_files_where_it_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(program("echo").args(["--count", "100", "--kills", "0", "--dir"]).arg(directory.path()));
-    let line = "echo tcp: sent=100 received=100 lost=0 duplicated=0 reordered=0 kills=0";
-    assert_eq!((last_line(&output), output.status.code()), (line, Some(0)), "{output:?}");
+    assert!(output.status.success(), "{output:?}");
     let home = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
-    assert!(home.join("client.record").exists());
+    for carrier in CARRIERS {
+        let record = Record::peek(&home.join(carrier).join("client.record")).unwrap();
+        let (tcp, shm) = if carrier == "tcp" { (1, 0) } else { (0, 1) };
+        assert_eq!((record.received, record.connections), (100, Connections { tcp, shm }));
+    }
 }
 
 #[test]
@@ -33,7 +65,11 @@ fn more_kills_than_messages_are_refused() {
 
 #[test]
 fn no_process_outlives_a_killed_demo() {
-    let demo = Running::start(program("echo").args(["--count", "1000000000", "--kills", "0"]));
+    // A killed demo cannot tidy up.
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program("echo");
+    command.args(["--count", "1000000000", "--kills", "0", "--dir"]).arg(directory.path());
+    let demo = Running::start(&mut command);
     let mut children = Vec::new();
     until("two children", || {
         children = children_of(demo.id());

@@ -28,7 +28,46 @@ fn sans_io_delivers_over_a_cut() {
 
 #[test]
 fn embedded_serves_two_links_a_datagram_socket_and_a_timer() {
-    let output = run(&mut program("embedded"));
+    for (carrier, over) in [("tcp", "Tcp"), ("shm", "Shm"), ("auto", "Shm")] {
+        let output = run(program("embedded").args(["--carrier", carrier]));
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(last_line(&output), "10 answers");
+        let text = str::from_utf8(&output.stdout).unwrap();
+        assert_eq!(text.matches(&format!(" over {over}: Fresh")).count(), 4, "{text}");
+    }
+}
+
+#[test]
+fn move_carrier_takes_unconsumed_messages_along() {
+    let output = run(&mut program("move_carrier"));
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(last_line(&output), "10 answers");
+    let text = str::from_utf8(&output.stdout).unwrap();
+    let connected = |with: &str| -> Vec<&str> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("with ")?.strip_prefix(with));
+        lines.map(|line| line.trim_start_matches(" over ")).collect()
+    };
+    let session = text.lines().find_map(|line| line.split(" session ").nth(1)).unwrap();
+    let expected = ["TCP: Fresh", "shared memory: Resumed", "TCP: Resumed"]
+        .map(|how| format!("{how} session {session}"));
+    assert_eq!([connected("alice"), connected("bob")], [expected.each_ref(), expected.each_ref()], "{text}");
+    for unconsumed in [1, 3, 5] {
+        let line = format!("alice has {unconsumed} unconsumed messages, bob {unconsumed}\n");
+        assert!(text.contains(&line), "{text}");
+    }
+    assert_eq!(last_line(&output), "bob consumes [\"1\", \"2\", \"3\", \"4\", \"5\"]");
+}
+
+#[test]
+fn a_wrong_carrier_is_named_with_the_right_ones() {
+    for (name, values) in [
+        ("echo", "tcp, shm, both"),
+        ("echo_server", "tcp, shm, auto"),
+        ("echo_client", "tcp, shm, auto"),
+        ("embedded", "tcp, shm, auto"),
+    ] {
+        let output = run(program(name).args(["--carrier", "pigeon"]));
+        let text = str::from_utf8(&output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}: {text}");
+        assert!(text.contains("'pigeon'") && text.contains(values), "{name}: {text}");
+    }
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +56,11 @@ impl Running {
         BufReader::new(output.expect("taken once"))
     }
 
+    pub(crate) fn errors(&mut self) -> BufReader<ChildStderr> {
+        let errors = self.0.as_mut().and_then(|child| child.stderr.take());
+        BufReader::new(errors.expect("taken once"))
+    }
+
     fn child(&self) -> &Child {
         self.0.as_ref().expect("gone only in finish and drop")
     }
@@ -89,8 +94,15 @@ impl Drop for Running {
 /// An echo server in `directory`, and where it listens.
 #[track_caller]
 pub(crate) fn start_server(directory: &Path, listen: &str) -> (Running, SocketAddr) {
+    start_server_offering("auto", directory, listen)
+}
+
+/// One that offers these carriers.
+#[track_caller]
+pub(crate) fn start_server_offering(carrier: &str, directory: &Path, listen: &str) -> (Running, SocketAddr) {
     let mut command = program("echo_server");
-    command.args(["--listen", listen, "--dir"]).arg(directory).stderr(Stdio::null());
+    command.args(["--carrier", carrier, "--listen", listen, "--dir"]).arg(directory);
+    command.stderr(Stdio::null());
     let mut server = Running::start(&mut command);
     let mut line = String::new();
     server.output().read_line(&mut line).expect("its output can be read");
