@@ -25,6 +25,7 @@ use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
 use crate::random;
 use crate::socket;
+use crate::watch;
 use login::Login;
 
 /// A client in somebody's event loop; see [`Driver`].
@@ -165,7 +166,9 @@ impl Client {
     /// Opens the files of the link with `server`, if there are any.
     fn open_link(&mut self, server: &Name) -> Result<(), FileError> {
         // Nothing of this link may be open while its files are put in order.
-        self.session = None;
+        if let Some(session) = self.session.take() {
+            watch::leave(&self.directory, session);
+        }
         self.proposed = None;
         self.directory.settle(server)?;
         let link = &self.config.link;

@@ -52,6 +52,10 @@ pub trait Driver {
     /// Whether a link is on shared memory: then there is something to poll.
     fn is_polling(&self) -> bool;
 
+    /// Whether work was left over, of a budget that was spent or of something that was found by polling: then
+    /// the host should come back without a pause.
+    fn has_work(&self) -> bool;
+
     /// Reads every live connection without asking the poll first, polls shared memory, and does what is due:
     /// for a host that spins. New connections and sockets that were blocked are still found through the poll, so visit
     /// that too, every so many turns.

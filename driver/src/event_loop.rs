@@ -57,15 +57,17 @@ impl<D: Driver> EventLoop<D> {
     /// and what the idle strategy says, and may end with nothing done.
     pub fn turn(&mut self, app: &mut impl Handler, wait: Option<Duration>) -> io::Result<()> {
         if self.driver.is_polling() {
-            let pause = self.poll_memory(app).min(wait.unwrap_or(Duration::MAX));
+            let longest = if self.driver.has_work() { Duration::ZERO } else { wait.unwrap_or(Duration::MAX) };
+            let pause = self.poll_memory(app, longest);
             return self.visit(app, Some(pause));
         }
         let timeout = self.driver.timeout((self.clock)());
         self.visit(app, timeout.into_iter().chain(wait).min())
     }
 
-    /// Polls shared memory until it is time to look at the rest. Returns how long to wait there.
-    fn poll_memory(&mut self, app: &mut impl Handler) -> Duration {
+    /// Polls shared memory until it is time to look at the rest. Returns how long to wait there: not longer than
+    /// `longest`, what is slept here included.
+    fn poll_memory(&mut self, app: &mut impl Handler, longest: Duration) -> Duration {
         for _ in 0..Self::POLLS {
             match self.idle.after(self.driver.poll(app)) {
                 Pause::None => {}
@@ -73,12 +75,15 @@ impl<D: Driver> EventLoop<D> {
                     thread::yield_now();
                     return Duration::ZERO;
                 }
-                // An epoll waits for whole milliseconds only.
-                Pause::Sleep(pause) if pause < Duration::from_millis(1) => {
+                Pause::Sleep(pause) => {
+                    let pause = pause.min(longest);
+                    // An epoll waits for whole milliseconds only.
+                    if pause >= Duration::from_millis(1) {
+                        return pause;
+                    }
                     thread::sleep(pause);
                     return Duration::ZERO;
                 }
-                Pause::Sleep(pause) => return pause,
             }
         }
         Duration::ZERO

@@ -30,6 +30,7 @@ use crate::link::{Again, Link, Outlet};
 use crate::random;
 use crate::socket;
 use crate::timers::Timers;
+use crate::watch;
 use logins::Logins;
 use places::{Live, Place, Places};
 use tokens::ResetTokens;
@@ -240,7 +241,9 @@ impl Server {
             let Some(oldest) = older.position(|session| session.held() == 0) else {
                 return;
             };
-            self.detached.remove(oldest);
+            if let Some(oldest) = self.detached.remove(oldest) {
+                watch::leave(&self.directory, oldest);
+            }
         }
     }
 
@@ -252,7 +255,7 @@ impl Server {
                 return;
             };
             let (peer, id) = (session.peer().clone(), session.id());
-            drop(session);
+            watch::leave(&self.directory, session);
             app.closed(&peer, id);
         }
     }

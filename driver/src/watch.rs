@@ -34,3 +34,9 @@ pub(crate) fn restore(directory: &LinkDirectory, session: &mut MappedSession) ->
     }
     directory.restore(session)
 }
+
+/// A session is about to be closed, and its file is all that stays of it: one that was removed is made again.
+/// Where that fails there is nobody left to tell.
+pub(crate) fn leave(directory: &LinkDirectory, mut session: Box<MappedSession>) {
+    let _ = restore(directory, &mut session);
+}

@@ -11,6 +11,7 @@ use super::{Client, State};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
+use crate::watch;
 
 impl Client {
     fn deadline(&self) -> Option<Instant> {
@@ -84,7 +85,7 @@ impl Driver for Client {
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
-        if self.touched || self.is_polling() || (first && self.registry.is_some()) {
+        if self.has_work() || self.is_polling() || (first && self.registry.is_some()) {
             return Some(Duration::ZERO);
         }
         self.deadline().map(|deadline| deadline.saturating_duration_since(now))
@@ -92,6 +93,10 @@ impl Driver for Client {
 
     fn poll(&mut self, app: &mut impl Handler) -> bool {
         self.poll_memory(app)
+    }
+
+    fn has_work(&self) -> bool {
+        self.touched
     }
 
     fn is_polling(&self) -> bool {
@@ -113,5 +118,9 @@ impl Driver for Client {
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
         self.end_live(now, &Disconnected::ShutDown, app);
         self.stop();
+        if let Some(session) = &mut self.session {
+            // What cannot be made again here is made at the next login, if there is one.
+            let _ = watch::restore(&self.directory, session);
+        }
     }
 }

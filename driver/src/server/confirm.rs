@@ -237,7 +237,9 @@ impl Server {
         let ready = session.accept(now, confirm, grant, peer);
         let ready = ready.map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         // Its file is about to be another session's.
-        drop(self.take_detached(client));
+        if let Some(old) = self.take_detached(client) {
+            watch::leave(&self.directory, old);
+        }
         let kept = match self.directory.switch(client, session.id()) {
             Ok(kept) => kept,
             // The client has not been answered; its next login finishes the switch.

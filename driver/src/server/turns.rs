@@ -148,8 +148,7 @@ impl Driver for Server {
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let accepting = self.accepting.iter().any(|accepting| *accepting);
-        let busy = !self.queue.is_empty() || self.is_polling();
-        if busy || (accepting && self.accept_after.is_none()) {
+        if self.has_work() || self.is_polling() {
             return Some(Duration::ZERO);
         }
         let next = self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()?;
@@ -171,6 +170,11 @@ impl Driver for Server {
             }
             *telling = None;
         })
+    }
+
+    fn has_work(&self) -> bool {
+        let accepting = self.accepting.iter().any(|accepting| *accepting) && self.accept_after.is_none();
+        accepting || !self.queue.is_empty()
     }
 
     fn is_polling(&self) -> bool {
@@ -202,6 +206,8 @@ impl Driver for Server {
         }
         self.accepting.clear();
         self.queue.clear();
-        self.detached.clear();
+        for session in self.detached.drain(..) {
+            watch::leave(&self.directory, session);
+        }
     }
 }
