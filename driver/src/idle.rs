@@ -28,12 +28,12 @@ pub enum IdleStrategy {
 }
 
 impl Default for IdleStrategy {
-    /// Backs off. Sane on two cores: it spins for some tens of microseconds, as long as an answer takes that
-    /// is being worked on; yields as often as other threads need to be seen to run; and sleeps from 50
+    /// Backs off. Sane on two cores: it spins for some ten microseconds, in which a peer that runs has long
+    /// answered; then yields, since the peer may be waiting for this very core; and sleeps from 50
     /// microseconds, the least a Linux timer takes anyway (PR_SET_TIMERSLACK(2const)), to a millisecond.
     fn default() -> Self {
         IdleStrategy::BackOff {
-            spins: 4096,
+            spins: 1024,
             yields: 64,
             least: Duration::from_micros(50),
             most: Duration::from_millis(1),

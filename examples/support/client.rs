@@ -60,6 +60,9 @@ pub struct ClientOptions {
     /// Messages a second; as fast as it goes if left out
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
+    /// Send no more when the link has been there for so many milliseconds, and be done with that
+    #[arg(long, value_name = "MS", hide = true)]
+    pub limit: Option<u64>,
     /// The server's name; any will do if left out
     #[arg(long, value_name = "NAME")]
     pub server: Option<Name>,
@@ -80,7 +83,8 @@ pub fn main(options: &ClientOptions) -> ExitCode {
         Ok(Ended::Complete(counts)) => {
             // Nobody to tell is no reason to fail.
             let _ = writeln!(io::stdout(), "echo client: {counts}");
-            if counts.are_flawless(options.count) {
+            let due = options.limit.map_or(options.count, |_| counts.sent);
+            if counts.are_flawless(due) {
                 return ExitCode::SUCCESS;
             }
             screen.line(format_args!("echo client: not flawless, and {} answers damaged", counts.damaged));
@@ -114,7 +118,7 @@ pub fn run(options: &ClientOptions) -> Result<Ended, Box<dyn Error>> {
     // This takes the lock of the name in the directory, so the record has one writer too.
     let client = Client::new(config)?;
     let mut app = EchoClient::new(options, Instant::now())?;
-    if app.ledger.is_complete(options.count) {
+    if app.ledger.is_complete(app.count) {
         return Ok(Ended::Complete(app.ledger.counts()));
     }
     let mut events = EventLoop::new(client, Instant::now)?.with_idle(options.idle.strategy());
@@ -127,6 +131,7 @@ pub fn run(options: &ClientOptions) -> Result<Ended, Box<dyn Error>> {
         if stop.asked(events.foreign()).is_some() {
             break Ended::Stopped(app.ledger.counts());
         }
+        app.limit(now);
         let connected = events.driver().is_connected();
         // Only when there is something to do: a link that was asked for is looked at in the next turn.
         if app.has_work(now, connected)
@@ -139,7 +144,7 @@ pub fn run(options: &ClientOptions) -> Result<Ended, Box<dyn Error>> {
         if let Some(trouble) = app.trouble.take() {
             return Err(trouble);
         }
-        if app.ledger.is_complete(options.count) {
+        if app.ledger.is_complete(app.count) {
             break Ended::Complete(app.ledger.counts());
         }
     };
@@ -154,6 +159,10 @@ struct EchoClient<'o> {
     ledger: Ledger,
     record: Record,
     pace: Pace,
+    /// Messages to send in all.
+    count: u64,
+    /// When no more are sent, if that is limited and the link has been there.
+    until: Option<Instant>,
     /// The last answer that was judged and not consumed, and how many there are.
     judged: Option<(Delivered, u64)>,
     /// A claim found no room, and none has been made since.
@@ -244,6 +253,8 @@ impl<'o> EchoClient<'o> {
             ledger: Ledger::new(entry, Messages::new(record.seed())),
             record,
             pace: Pace::new(options.rate, now),
+            count: options.count,
+            until: None,
             judged: None,
             full: false,
             screen: Screen::new(),
@@ -262,6 +273,9 @@ impl<'o> EchoClient<'o> {
             return Err(format!("connected over {carrier:?}, while {wished} was asked for").into());
         }
         self.ledger.connected(*carrier);
+        if let (Some(limit), None) = (self.options.limit, self.until) {
+            self.until = Instant::now().checked_add(Duration::from_millis(limit));
+        }
         self.ledger.settle(link.committed().into())?;
         Ok(self.record.write(self.ledger.entry())?)
     }
@@ -298,9 +312,17 @@ impl<'o> EchoClient<'o> {
 
     /// How many messages may go as far as the window, the count and the link allow.
     fn room(&self) -> u64 {
-        let left = (self.options.count + 1).saturating_sub(self.ledger.next());
+        let left = (self.count + 1).saturating_sub(self.ledger.next());
         let room = self.options.window.saturating_sub(self.ledger.in_flight()).min(left);
         if self.full || self.trouble.is_some() { 0 } else { room }
+    }
+
+    /// When its time is over, what was sent is all there is to send: at least one message.
+    fn limit(&mut self, now: Instant) {
+        let sent = self.ledger.next() - 1;
+        if sent > 0 && self.until.is_some_and(|until| until <= now) {
+            self.count = self.count.min(sent);
+        }
     }
 
     fn has_work(&self, now: Instant, connected: bool) -> bool {
@@ -389,7 +411,7 @@ impl<'o> EchoClient<'o> {
         } else if now.saturating_duration_since(self.heard) > PATIENCE {
             self.say(format!("no answer from {}", self.options.connect));
         }
-        let (counts, count) = (self.ledger.counts(), self.options.count);
+        let (counts, count) = (self.ledger.counts(), self.count);
         self.screen.progress(now, || {
             let state = if connected { "" } else { " (not connected)" };
             format!("{} of {} answered{state}", grouped(counts.received), grouped(count))

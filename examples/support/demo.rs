@@ -21,6 +21,7 @@ use crate::message::Messages;
 use crate::processes::{Line, Process, Side};
 use crate::record::{Record, RecordError};
 use crate::screen::{Screen, grouped};
+use crate::stretch::Glances;
 
 /// Short against anything that is measured, long against what looking costs.
 const GLANCE: Duration = Duration::from_millis(1);
@@ -46,6 +47,8 @@ pub struct Plan {
     pub kills: u64,
     /// Messages in flight.
     pub window: u64,
+    /// When to be done with fewer, from the first connection on.
+    pub limit: Option<Duration>,
     /// What the messages follow from.
     pub seed: u64,
 }
@@ -61,6 +64,8 @@ pub struct Summary {
     pub connections: Connections,
     /// From the start of the client to its end.
     pub lasted: Duration,
+    /// From one answer to the next, on average, if enough was seen of it.
+    pub between: Option<Duration>,
     /// The kills, in order.
     pub kills: Vec<Kill>,
     /// How the client ended.
@@ -120,7 +125,8 @@ impl Plan {
         let entry = Record::peek(&self.record())?;
         let (carrier, connections) = (self.carrier, entry.connections);
         let counts = Ledger::new(entry, Messages::new(self.seed)).counts();
-        Ok(Summary { carrier, counts, connections, lasted, kills: demo.kills, client, server })
+        let (between, kills) = (demo.glances.mean(), demo.kills);
+        Ok(Summary { carrier, counts, connections, lasted, between, kills, client, server })
     }
 
     /// How many answers come before the n-th kill, counted from 0.
@@ -154,6 +160,10 @@ impl Plan {
         arguments.extend(["--seed".into(), number(self.seed)]);
         if let Some(rate) = self.rate() {
             arguments.extend(["--rate".into(), number(rate)]);
+        }
+        if let Some(limit) = self.limit {
+            let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            arguments.extend(["--limit".into(), number(milliseconds)]);
         }
         arguments
     }
@@ -190,6 +200,7 @@ struct Demo<'p> {
     started: Instant,
     /// Answers that the client had when we last looked.
     received: u64,
+    glances: Glances,
     kills: Vec<Kill>,
 }
 
@@ -210,6 +221,7 @@ impl<'p> Demo<'p> {
             client,
             started,
             received: 0,
+            glances: Glances::default(),
             kills: Vec::new(),
         })
     }
@@ -234,6 +246,7 @@ impl<'p> Demo<'p> {
         let received = Record::peek(&self.plan.record()).map_or(0, |entry| entry.received);
         let now = Instant::now();
         self.received = self.received.max(received);
+        self.glances.note(now, self.received);
         if let Some(kill) = self.kills.last_mut().filter(|kill| kill.recovered.is_none())
             && self.received > kill.before
         {
@@ -241,6 +254,10 @@ impl<'p> Demo<'p> {
             kill.recovered = Some(time);
             let milliseconds = time.as_secs_f64() * 1e3;
             self.screen.line(format_args!("the next answer came after {milliseconds:.1} ms"));
+        }
+        if self.plan.limit.is_some() {
+            // Over in a moment, and nobody knows how many it will be.
+            return;
         }
         let (received, kills, elapsed) = (self.received, self.kills.len(), now - self.started);
         self.screen.progress(now, || {
@@ -358,7 +375,7 @@ mod tests {
     use super::*;
 
     fn plan(count: u64, kills: u64) -> Plan {
-        Plan { carrier: Carrier::Tcp, home: PathBuf::new(), count, kills, window: 1, seed: 1 }
+        Plan { carrier: Carrier::Tcp, home: PathBuf::new(), count, kills, window: 1, limit: None, seed: 1 }
     }
 
     #[test]

@@ -27,3 +27,4 @@ pub mod report;
 pub mod screen;
 pub mod server;
 pub mod stop;
+pub mod stretch;

@@ -18,31 +18,55 @@ const MANY: usize = 100;
 const LABEL: usize = 22;
 const COLUMN: usize = 14;
 
-/// Writes the table, and last a line for each run.
-pub fn write(output: &mut impl Write, summaries: &[Summary]) -> io::Result<()> {
-    let mut row = |label: &str, text: &dyn Fn(&Summary) -> String| {
-        let texts: String = summaries.iter().map(|summary| format!("{:>COLUMN$}", text(summary))).collect();
+/// What there is to say about a carrier.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The main run.
+    pub run: Summary,
+    /// What an echo took with one message in flight, if that could be seen.
+    pub one_at_a_time: Option<Duration>,
+}
+
+/// Writes the table, and last a line for each main run.
+pub fn write(output: &mut impl Write, columns: &[Column]) -> io::Result<()> {
+    let mut row = |label: &str, text: &dyn Fn(&Column) -> String| {
+        let texts: String = columns.iter().map(|column| format!("{:>COLUMN$}", text(column))).collect();
         writeln!(output, "{}", format!("{label:LABEL$}{texts}").trim_end())
     };
-    row("", &|summary| name(summary.carrier))?;
-    row("echoes", &|summary| grouped(summary.counts.received))?;
-    row("seconds", &|summary| format!("{:.2}", summary.lasted.as_secs_f64()))?;
-    row("echoes a second", &|summary| grouped(per_second(summary.counts.received, summary.lasted)))?;
-    row("kills", &|summary| grouped(summary.kills.len() as u64))?;
-    if summaries.iter().any(|summary| !summary.kills.is_empty()) {
+    row("", &|column| name(column.run.carrier))?;
+    if columns.iter().any(|column| column.one_at_a_time.is_some()) {
+        row("one at a time", &|column| column.one_at_a_time.map_or("-".into(), echo_time))?;
+    }
+    row("echoes", &|Column { run, .. }| grouped(run.counts.received))?;
+    row("seconds", &|Column { run, .. }| format!("{:.2}", run.lasted.as_secs_f64()))?;
+    row("echoes a second", &|Column { run, .. }| grouped(per_second(run.counts.received, run.lasted)))?;
+    row("kills", &|Column { run, .. }| grouped(run.kills.len() as u64))?;
+    if columns.iter().any(|column| !column.run.kills.is_empty()) {
         row("kill to next answer", &|_| String::new())?;
-        row("  median", &|summary| recovered(summary, 50))?;
-        if summaries.iter().all(|summary| summary.kills.len() >= MANY) {
-            row("  99 of 100 within", &|summary| recovered(summary, 99))?;
+        row("  median", &|column| recovered(&column.run, 50))?;
+        if columns.iter().all(|column| column.run.kills.len() >= MANY) {
+            row("  99 of 100 within", &|column| recovered(&column.run, 99))?;
         }
-        row("  longest", &|summary| recovered(summary, 100))?;
+        row("  longest", &|column| recovered(&column.run, 100))?;
     }
     writeln!(output)?;
-    for summary in summaries {
-        let Summary { carrier, counts, kills, .. } = summary;
+    for Column { run: Summary { carrier, counts, kills, .. }, .. } in columns {
         writeln!(output, "echo {}: {counts} kills={}", name(*carrier), kills.len())?;
     }
     output.flush()
+}
+
+/// In microseconds, which suit both carriers, with three digits where it has them.
+fn echo_time(time: Duration) -> String {
+    let microseconds = time.as_secs_f64() * 1e6;
+    let decimals = if microseconds < 9.995 {
+        2
+    } else if microseconds < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{microseconds:.decimals$} µs")
 }
 
 fn name(carrier: Carrier) -> String {
@@ -62,12 +86,14 @@ fn recovered(summary: &Summary, percent: usize) -> String {
     }
 }
 
-/// Whatever is not as it should be is an error.
+/// Whatever is not as it should be is an error. A run that was limited in time may have sent less than
+/// planned, but something.
 pub fn judge(summary: &Summary, plan: &Plan) -> Result<(), Deviation> {
     let Summary { carrier, counts, client, server, connections, .. } = summary;
     let struck = summary.kills.len();
-    let deviation = if counts.sent != plan.count || !counts.are_flawless(plan.count) {
-        Fault::Counts { count: plan.count, counts: *counts }
+    let count = plan.limit.map_or(plan.count, |_| counts.sent.min(plan.count).max(1));
+    let deviation = if counts.sent != count || !counts.are_flawless(count) {
+        Fault::Counts { count, counts: *counts }
     } else if !connections.are_all_over(*carrier) && plan.count > 0 {
         Fault::Carrier { connections: *connections }
     } else if struck as u64 != plan.kills {
@@ -123,7 +149,7 @@ mod tests {
     use crate::processes::Side;
 
     fn plan(carrier: Carrier) -> Plan {
-        Plan { carrier, home: PathBuf::new(), count: 1000, kills: 2, window: 1, seed: 1 }
+        Plan { carrier, home: PathBuf::new(), count: 1000, kills: 2, window: 1, limit: None, seed: 1 }
     }
 
     fn counts(count: u64) -> Counts {
@@ -140,6 +166,7 @@ mod tests {
                 Carrier::Shm => Connections { tcp: 0, shm: 3 },
             },
             lasted: Duration::from_millis(500),
+            between: None,
             kills: vec![kill(Side::Client, 7), kill(Side::Server, 5)],
             client: ExitStatus::default(),
             server: ExitStatus::default(),
@@ -152,9 +179,14 @@ mod tests {
         shm.lasted = Duration::from_millis(250);
         shm.kills[1] = Kill::new(Side::Server, 600, None);
         let mut text = Vec::new();
-        write(&mut text, &[summary(Carrier::Tcp), shm]).unwrap();
+        let columns = [
+            Column { run: summary(Carrier::Tcp), one_at_a_time: Some(Duration::from_nanos(38_249)) },
+            Column { run: shm, one_at_a_time: Some(Duration::from_nanos(1_118)) },
+        ];
+        write(&mut text, &columns).unwrap();
         let expected = "
                                  tcp           shm
+one at a time                38.2 µs       1.12 µs
 echoes                         1,000         1,000
 seconds                         0.50          0.25
 echoes a second                2,000         4,000
@@ -168,6 +200,49 @@ echo shm: sent=1000 received=1000 lost=0 duplicated=0 reordered=0 kills=2
 ";
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text, expected.trim_start_matches('\n'), "\n{text}");
+    }
+
+    #[test]
+    fn an_echo_that_was_not_timed_is_left_out() {
+        let table = |times: &[Option<u64>]| {
+            let columns = times.iter().map(|time| Column {
+                run: summary(Carrier::Tcp),
+                one_at_a_time: time.map(Duration::from_nanos),
+            });
+            let mut text = Vec::new();
+            write(&mut text, &columns.collect::<Vec<_>>()).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        assert!(!table(&[None, None]).contains("one at a time"));
+        assert!(
+            table(&[Some(38_249), None]).contains("\none at a time                38.2 µs             -\n")
+        );
+    }
+
+    #[test]
+    fn the_time_of_an_echo_has_three_digits() {
+        for (nanoseconds, text) in [
+            (118, "0.12 µs"),
+            (9_994, "9.99 µs"),
+            (9_996, "10.0 µs"),
+            (99_940, "99.9 µs"),
+            (99_960, "100 µs"),
+            (1_250_400, "1250 µs"),
+        ] {
+            assert_eq!(echo_time(Duration::from_nanos(nanoseconds)), text);
+        }
+    }
+
+    #[test]
+    fn a_limited_run_may_send_less_and_not_nothing() {
+        let limited = Plan { kills: 0, limit: Some(Duration::from_millis(300)), ..plan(Carrier::Shm) };
+        let judged =
+            |counts| judge(&Summary { counts, kills: Vec::new(), ..summary(Carrier::Shm) }, &limited);
+        assert!(judged(counts(1)).is_ok() && judged(counts(1000)).is_ok());
+        assert!(judged(counts(0)).is_err() && judged(counts(1001)).is_err());
+        assert!(judged(Counts { received: 999, lost: 1, ..counts(1000) }).is_err());
+        assert!(judged(Counts { received: 999, ..counts(1000) }).is_err());
+        assert!(judged(Counts { duplicated: 1, ..counts(999) }).is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn verdict(carrier: &str, count: u64, kills: u64) -> String {
 
 /// The last lines of standard output.
 fn verdicts(output: &Output, count: usize) -> Vec<&str> {
-    let lines: Vec<&str> = str::from_utf8(&output.stdout).expect("results are ASCII").lines().collect();
+    let lines: Vec<&str> = str::from_utf8(&output.stdout).expect("results are text").lines().collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
@@ -53,6 +53,10 @@ fn an_undisturbed_run_keeps_its_files_where_it_is_told() {
         let record = Record::peek(&home.join(carrier).join("client.record")).unwrap();
         let (tcp, shm) = if carrier == "tcp" { (1, 0) } else { (0, 1) };
         assert_eq!((record.received, record.connections), (100, Connections { tcp, shm }));
+        // And what came before, which is limited in time.
+        let stretch = Record::peek(&home.join(format!("{carrier}-one-at-a-time/client.record"))).unwrap();
+        assert!((1..=100).contains(&stretch.received), "{stretch:?}");
+        assert_eq!(stretch.connections, Connections { tcp, shm });
     }
 }
 

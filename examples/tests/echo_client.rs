@@ -35,6 +35,7 @@ over_both_carriers!(
     a_window_beyond_the_ring_is_held_back_and_not_lost,
     the_smallest_windows_are_kept_moving,
     a_stopped_run_says_so_and_the_next_goes_on,
+    a_run_that_is_limited_in_time_is_done_with_what_it_sent,
     what_was_in_flight_when_the_server_lost_its_files_is_counted_as_lost,
 );
 
@@ -103,6 +104,17 @@ fn client(address: SocketAddr, directory: &Path, count: u64) -> Command {
 fn entry(directory: &Path) -> Entry {
     let name = "c1".parse().expect("a name");
     Record::peek(&Record::path(directory, &name)).unwrap_or_default()
+}
+
+fn a_run_that_is_limited_in_time_is_done_with_what_it_sent(carrier: Carrier) {
+    for limit in ["0", "5"] {
+        let homes = Homes::new(carrier);
+        let (_server, address) = homes.start_server("127.0.0.1:0");
+        let output = run(homes.command(address, 1_000_000_000).args(["--limit", limit]));
+        let received = homes.entry().received;
+        assert!(received > 0, "{output:?}");
+        homes.assert_flawless(&output, received);
+    }
 }
 
 fn killed_runs_add_up_to_one(carrier: Carrier) {

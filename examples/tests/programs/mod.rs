@@ -32,7 +32,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
 
 /// The last line of standard output.
 pub(crate) fn last_line(output: &Output) -> &str {
-    str::from_utf8(&output.stdout).expect("results are ASCII").lines().last().unwrap_or_default()
+    str::from_utf8(&output.stdout).expect("results are text").lines().last().unwrap_or_default()
 }
 
 /// A process that is killed when it is dropped.
