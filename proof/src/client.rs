@@ -4,14 +4,15 @@ use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
 use tcpshm_protocol::login::{
-    CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Outcome, Proposal, Ready, Refusal, RefusalCode,
-    Silence, Streams, UserData, Welcome, limits_agreed,
+    Carrier, CarrierWish, ClientLogin, ClientStep, Confirm, Hello, Outcome, Proposal, Ready, Refusal,
+    RefusalCode, Silence, Streams, UserData, Welcome, limits_agreed,
 };
-use tcpshm_protocol::{Header, Name, ResetToken, Role, Session, SessionId, Timing, survey};
+use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId, Timing, ViewFault, survey};
 
 use crate::disk::Disk;
 use crate::endpoint::{Configuration, Endpoint, Note, Policy};
 use crate::journal::Journal;
+use crate::shared::LiveFile;
 
 /// A client with one link.
 #[derive(Debug)]
@@ -27,6 +28,15 @@ pub struct Client {
     disputed: bool,
     peer_silence: Silence,
     peer_undelivered: Option<tcpshm_protocol::Undelivered>,
+}
+
+/// The peer's file, proven to be the memory that the peer writes.
+pub(crate) fn view_of_peer(
+    neighbour: Option<&Disk>,
+    ours: &Header,
+    nonce: Nonce,
+) -> Result<LiveFile, Option<ViewFault>> {
+    neighbour.map_or(Err(None), |disk| LiveFile::find(disk, ours, nonce))
 }
 
 /// What becomes of a connection.
@@ -107,12 +117,12 @@ impl Client {
 
     // ---- login ----
 
-    pub(crate) fn dial(&mut self) -> ClientLogin {
+    pub(crate) fn dial(&mut self, wish: CarrierWish) -> ClientLogin {
         ClientLogin::new(&Hello {
             client: self.name.clone(),
             server: self.expects.clone(),
             limits: self.configuration.limits,
-            wish: CarrierWish::Tcp,
+            wish,
             silence: self.configuration.silence,
             user_data: UserData::default(),
         })
@@ -185,6 +195,18 @@ impl Client {
         let is_proposed = self.proposal() == Some(ready.session);
         let session = if is_proposed { self.proposed.as_mut() } else { self.endpoint.session.as_mut() };
         let session = session.expect("the login answers what was shown");
+        let view = match ready.carrier {
+            Carrier::Tcp => None,
+            Carrier::Shm => {
+                match view_of_peer(self.endpoint.neighbour.as_ref(), session.header(), ready.nonce) {
+                    Ok(view) => Some(view),
+                    Err(fault) => {
+                        self.notes.push(Note::NotShared(fault));
+                        return Next::Close;
+                    }
+                }
+            }
+        };
         if let Err(fault) = session.establish(now, ready, &timing) {
             self.disputed = !is_proposed;
             self.notes.push(Note::Misfit(fault));
@@ -197,6 +219,7 @@ impl Client {
             let theirs = self.peer_undelivered.take();
             self.notes.extend(old.map(|old| Note::Reset { mine: old.undelivered(), theirs }));
         }
+        self.view = view;
         self.notes.push(Note::Connected(ready.outcome));
         Next::Stream
     }

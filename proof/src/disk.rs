@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::journal::Journal;
+use crate::shared::LiveFile;
 
 /// The files of one link as they are found after a kill: a value that can be kept, compared and put
 /// back.
@@ -41,6 +42,8 @@ struct State {
     /// Stores of an earlier life count for nothing.
     life: u64,
     next_file: u64,
+    /// Files without a name, which somebody may still have mapped.
+    unlinked: BTreeMap<FileId, Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,17 @@ impl Directory {
         self.files.get_mut(&self.main?)
     }
 
+    /// The same content in other files.
+    fn renumbered(self, first: u64) -> Self {
+        let other = |file: FileId| FileId(first + file.0);
+        Self {
+            files: self.files.into_iter().map(|(file, image)| (other(file), image)).collect(),
+            main: self.main.map(other),
+            fresh: self.fresh.map(other),
+            kept: self.kept.into_iter().map(other).collect(),
+        }
+    }
+
     fn image(&self, file: FileId) -> Option<&[u8]> {
         self.files.get(&file).map(Vec::as_slice)
     }
@@ -108,6 +122,7 @@ impl Disk {
             random: fastrand::Rng::with_seed(seed),
             life: 0,
             next_file,
+            unlinked: BTreeMap::new(),
         })))
     }
 
@@ -118,11 +133,14 @@ impl Disk {
         self.0.borrow().now.clone()
     }
 
-    /// Begins a new life, in which `content` is what was found.
+    /// Begins a new life, in which copies of what `content` holds are found. They are other files than
+    /// those there were, which somebody may still have mapped.
     pub fn replace(&self, content: Directory) {
         let mut state = self.0.borrow_mut();
+        let first = state.next_file;
         state.next_file += content.files.keys().next_back().map_or(0, |last| last.0 + 1);
-        state.now = content;
+        let old = std::mem::replace(&mut state.now, content.renumbered(first));
+        state.unlinked.extend(old.files);
         state.revive();
     }
 
@@ -186,6 +204,18 @@ impl Disk {
         Journal::new(self.clone(), state.life, file, state.now.files[&file].clone())
     }
 
+    /// The main file, for somebody else to read.
+    pub fn view_main(&self) -> Option<LiveFile> {
+        let file = self.0.borrow().now.main?;
+        Some(LiveFile::new(self.clone(), file))
+    }
+
+    /// The fresh file, for somebody else to read.
+    pub fn view_fresh(&self) -> Option<LiveFile> {
+        let file = self.0.borrow().now.fresh?;
+        Some(LiveFile::new(self.clone(), file))
+    }
+
     /// Makes a fresh file of zeros. There is none yet.
     pub fn create_fresh(&self, size: usize) -> Journal {
         let mut state = self.0.borrow_mut();
@@ -204,11 +234,12 @@ impl Disk {
     /// Removes the fresh file, if there is one.
     pub fn remove_fresh(&self) {
         let mut state = self.0.borrow_mut();
-        if state.now.fresh.is_some() {
+        if let Some(file) = state.now.fresh {
+            let image = state.now.files[&file].clone();
+            state.unlinked.insert(file, image);
             state.step(|directory| {
-                if let Some(file) = directory.fresh.take() {
-                    directory.files.remove(&file);
-                }
+                directory.fresh = None;
+                directory.files.remove(&file);
             });
         }
     }
@@ -219,6 +250,14 @@ impl Disk {
             directory.kept.extend(directory.main.take());
             directory.main = directory.fresh.take();
         });
+    }
+
+    // ---- what a mapping does ----
+
+    pub(crate) fn read<R>(&self, file: FileId, read: impl FnOnce(&[u8]) -> R) -> R {
+        let state = self.0.borrow();
+        let image = state.now.files.get(&file).or_else(|| state.unlinked.get(&file));
+        read(image.expect("a file that was there when it was mapped"))
     }
 
     // ---- what a storage does ----

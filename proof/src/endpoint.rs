@@ -10,6 +10,7 @@ use tcpshm_protocol::{
 use crate::disk::Disk;
 use crate::journal::Journal;
 use crate::message::Message;
+use crate::shared::LiveFile;
 use crate::truth::Truth;
 use crate::wire::frame_size;
 
@@ -36,7 +37,11 @@ pub struct Endpoint {
     pub salt: u64,
     /// What it really did, for each session.
     pub truths: BTreeMap<u128, Truth>,
+    /// The directory in which it looks for the peer's file; `None` if it sees none of it.
+    pub neighbour: Option<Disk>,
     pub(crate) session: Option<Session<Journal>>,
+    /// The peer's file, while shared memory carries the session.
+    pub(crate) view: Option<LiveFile>,
     pub(crate) random: fastrand::Rng,
     held: VecDeque<Held>,
     alive: bool,
@@ -54,7 +59,9 @@ impl Endpoint {
             delivered: Vec::new(),
             salt: 0,
             truths: BTreeMap::new(),
+            neighbour: None,
             session: None,
+            view: None,
             random: fastrand::Rng::with_seed(seed ^ role as u64),
             held: VecDeque::new(),
             alive: false,
@@ -66,6 +73,7 @@ impl Endpoint {
     /// Commits the next message.
     pub fn send(&mut self, len: usize) -> Result<(), SendError> {
         let message = self.next_message(len);
+        self.make_room(len);
         let session = self.session.as_mut().ok_or(SendError::NotEstablished)?;
         let end = session.send(message.kind, &message.payload)?.position().get();
         self.truth().commit([(end, message)]);
@@ -80,6 +88,7 @@ impl Endpoint {
             .zip(first..)
             .map(|(len, number)| Message::numbered(self.role, number, *len))
             .collect();
+        self.observe();
         let session = self.session.as_mut().ok_or(SendError::NotEstablished)?;
         let mut end = session.committed().position().get();
         let mut batch = session.batch();
@@ -125,6 +134,16 @@ impl Endpoint {
         self.session.as_mut().expect("there is a session")
     }
 
+    /// Whether the peer is known to have consumed everything.
+    pub fn is_idle(&self) -> bool {
+        self.session.as_ref().is_none_or(|session| session.undelivered().messages == 0)
+    }
+
+    /// Whether shared memory carries the session.
+    pub fn is_shared(&self) -> bool {
+        self.view.is_some()
+    }
+
     /// Whether a connection carries the session.
     pub fn is_attached(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_attached)
@@ -155,7 +174,7 @@ impl Endpoint {
 
     pub(crate) fn kill_process(&mut self) {
         self.alive = false;
-        self.session = None;
+        (self.session, self.view) = (None, None);
         self.held.clear();
         self.delivered.clear();
     }
@@ -199,6 +218,32 @@ impl Endpoint {
         result
     }
 
+    /// Looks once in the peer's file. Whether anything came of it.
+    pub(crate) fn poll(&mut self) -> Result<bool, ProtocolError> {
+        let (Some(view), Some(session)) = (self.view.clone(), &mut self.session) else { return Ok(false) };
+        if self.disk.is_dead() {
+            return Ok(false);
+        }
+        let event = session.receive(&view)?;
+        let any = event.is_some();
+        event.into_iter().for_each(|event| self.handle_event(event));
+        Ok(any)
+    }
+
+    /// Learns what the peer has consumed, if its file tells.
+    pub(crate) fn observe(&mut self) {
+        if let (Some(view), Some(session)) = (&self.view, &mut self.session) {
+            session.observe(view);
+        }
+    }
+
+    /// The peer's progress is looked up when there seems to be no room.
+    fn make_room(&mut self, len: usize) {
+        if self.session.as_ref().is_some_and(|session| !session.has_room(len)) {
+            self.observe();
+        }
+    }
+
     fn handle_event(&mut self, event: Event<'_>) {
         // A dead process does nothing with it.
         if self.disk.is_dead() {
@@ -240,6 +285,7 @@ impl Endpoint {
     fn echo(&mut self, request: Received<'_>, message: Message, end: u64) {
         let (kind, len) = (message.kind, message.payload.len());
         let reply = Message { kind: Kind::new(!kind.get()).unwrap_or(kind), ..message.clone() };
+        self.make_room(len);
         let mut slot = match self.session().claim(reply.kind, len) {
             Ok(slot) => slot,
             Err(SendError::Full { .. }) => return self.hold(request),
@@ -262,6 +308,8 @@ impl Endpoint {
     }
 
     pub(crate) fn disconnected(&mut self) {
+        self.observe();
+        self.view = None;
         let nonce = self.nonce();
         if let Some(session) = &mut self.session {
             session.detach(nonce);

@@ -2,7 +2,8 @@
 
 use tcpshm_protocol::login::{Outcome, RefusalCode, Silence};
 use tcpshm_protocol::{
-    CloseReason, Geometry, Limits, LoginFault, ProtocolError, Stalled, TimedOut, Undelivered,
+    CloseReason, Geometry, InboundFault, Limits, LoginFault, ProtocolError, Stalled, TimedOut, Undelivered,
+    ViewFault,
 };
 
 /// What an application does with a message.
@@ -36,6 +37,8 @@ pub enum Note {
     Refused(RefusalCode),
     /// What the server said does not fit this side's link file.
     Misfit(LoginFault),
+    /// The peer's file is not the memory that the peer writes; `None` if there is no such file.
+    NotShared(Option<ViewFault>),
     /// The login's bytes were none.
     BadLogin(String),
     /// The peer broke the protocol.
@@ -59,6 +62,22 @@ pub enum Note {
         /// The peer's.
         theirs: Option<Undelivered>,
     },
+}
+
+impl Note {
+    /// Whether a login or a stream went wrong. That the peer has left the memory it shared is no more than
+    /// the end of a connection.
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Note::Fault(fault) => *fault != ProtocolError::Inbound(InboundFault::Left),
+            Note::Refused(_)
+            | Note::Misfit(_)
+            | Note::NotShared(_)
+            | Note::BadLogin(_)
+            | Note::Reset { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// How a side is configured.

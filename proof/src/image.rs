@@ -114,8 +114,25 @@ pub fn read(image: &[u8]) -> Result<Contents, RecoverError> {
     Ok(Contents { acked: acked.get(), pending, consumed: consumed.get() })
 }
 
-/// Attaches a session to a peer that stands at `peer` and agrees.
+/// Attaches a session over TCP to a peer that stands at `peer` and agrees.
 pub fn attach<S: Storage>(session: &mut Session<S>, now: Instant, peer: Standing, attachment: u64) {
+    attach_over(Carrier::Tcp, session, now, peer, attachment);
+}
+
+/// What a client attached by [`attach_over`] stores and shows as its nonce.
+pub const CLIENT_NONCE: Nonce = Nonce::new(3);
+/// What a server stores and grants.
+pub const SERVER_NONCE: Nonce = Nonce::new(4);
+
+/// Attaches a session over `carrier` to a peer that stands at `peer` and agrees. Two sides that are attached
+/// to the same attachment are attached to each other.
+pub fn attach_over<S: Storage>(
+    carrier: Carrier,
+    session: &mut Session<S>,
+    now: Instant,
+    peer: Standing,
+    attachment: u64,
+) {
     let timing = Timing::new(Silence::default(), Silence::default());
     let attachment = AttachmentId::new(attachment).expect("not 0");
     let id = session.id();
@@ -136,27 +153,27 @@ pub fn attach<S: Storage>(session: &mut Session<S>, now: Instant, peer: Standing
                 disputed: false,
                 token: None,
                 undelivered: None,
-                nonce: Nonce::new(3),
+                nonce: CLIENT_NONCE,
             };
             let grant = Grant {
                 outcome: if shown { Outcome::Resumed } else { Outcome::Fresh },
                 attachment,
-                nonce: Nonce::new(4),
-                carrier: Carrier::Tcp,
+                nonce: SERVER_NONCE,
+                carrier,
                 user_data: UserData::default(),
                 timing,
             };
             session.accept(now, &confirm, grant).expect("the peer agrees");
         }
         Role::Client => {
-            session.show(Nonce::new(3));
+            session.show(CLIENT_NONCE);
             let ready = Ready {
                 outcome: Outcome::Resumed,
                 session: id,
                 standing: peer,
                 attachment,
-                carrier: Carrier::Tcp,
-                nonce: Nonce::new(4),
+                carrier,
+                nonce: SERVER_NONCE,
                 user_data: UserData::default(),
             };
             session.establish(now, &ready, &timing).expect("the peer agrees");

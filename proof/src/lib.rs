@@ -1,11 +1,12 @@
 //! The world around a session, simulated: storage that dies, connections that are cut, a clock that is
-//! told the time, and a model that knows what must have come of it all.
+//! told the time, memory that is shared, and a model that knows what must have come of it all.
 //!
 //! ```text
 //!   Pair ── Client ── Session ── Journal ──┐ every store,
 //!    │  \                                  ├── Disk: one side's directory, and each image a kill leaves
 //!    │   └─ Server ── Session ── Journal ──┘
 //!    ├── Connection: two byte pipes, split and cut anywhere
+//!    ├── LiveFile: over shared memory, what each side sees of the other's file between any two stores
 //!    └── Clock                                   Solo: one session and a scripted peer
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! is random comes from a seed that is part of the test, and is printed when it fails.
 #![forbid(unsafe_code)]
 
+pub mod carriers;
 pub mod client;
 pub mod clock;
 pub mod disk;
@@ -24,11 +26,14 @@ pub mod message;
 pub mod model;
 pub mod pair;
 pub mod pipe;
+pub mod scripted;
 pub mod server;
+pub mod shared;
 pub mod solo;
 pub mod truth;
 pub mod wire;
 
+pub use carriers::{CARRIERS, over_both};
 pub use client::Client;
 pub use clock::Clock;
 pub use disk::{Directory, Disk};
@@ -37,4 +42,5 @@ pub use message::Message;
 pub use model::{Model, View};
 pub use pair::{Pair, Setup};
 pub use server::Server;
+pub use shared::LiveFile;
 pub use solo::Solo;

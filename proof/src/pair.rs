@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tcpshm_protocol::Role;
-use tcpshm_protocol::login::ClientLogin;
+use tcpshm_protocol::login::{Carrier, CarrierWish, ClientLogin};
 
 use crate::client::{Client, Next};
 use crate::clock::Clock;
@@ -30,10 +30,19 @@ pub struct Setup {
     pub chunks: Chunks,
     /// How many bytes can be on their way in one direction.
     pub room: Option<usize>,
+    /// What the client wants its connections to be carried by.
+    pub carrier: Carrier,
+}
+
+impl Setup {
+    /// The default, over `carrier`.
+    pub fn over(carrier: Carrier) -> Self {
+        Self { carrier, ..Self::default() }
+    }
 }
 
 impl Default for Setup {
-    /// Rings of 256 bytes, messages of up to 64, empty directories, bytes moved whole.
+    /// Rings of 256 bytes, messages of up to 64, empty directories, bytes moved whole, TCP.
     fn default() -> Self {
         Self {
             configurations: std::array::from_fn(|_| Configuration::new(256, 64)),
@@ -41,6 +50,7 @@ impl Default for Setup {
             seed: 1,
             chunks: Chunks::Whole,
             room: None,
+            carrier: Carrier::Tcp,
         }
     }
 }
@@ -80,6 +90,8 @@ pub struct Pair {
     pub room: Option<usize>,
     /// Where the next connection will be cut.
     pub next_cut: Option<Cut>,
+    /// What the client wants the next connection to be carried by.
+    pub carrier: Carrier,
     connections: Vec<Connection>,
 }
 
@@ -127,8 +139,11 @@ impl Pair {
             chunks: setup.chunks,
             room: setup.room,
             next_cut: None,
+            carrier: setup.carrier,
             connections: Vec::new(),
         };
+        pair.client.neighbour = Some(pair.server.disk.clone());
+        pair.server.neighbour = Some(pair.client.disk.clone());
         pair.client.start();
         pair.server.start();
         pair
@@ -152,10 +167,14 @@ impl Pair {
             Some(Cut::Down(bytes)) => (None, Some(bytes)),
             None => (None, None),
         };
+        let wish = match self.carrier {
+            Carrier::Tcp => CarrierWish::Tcp,
+            Carrier::Shm => CarrierWish::Shm,
+        };
         self.connections.push(Connection {
             up: Pipe::new(up, self.room, true),
             down: Pipe::new(down, self.room, true),
-            client: ClientEnd::Login(self.client.dial()),
+            client: ClientEnd::Login(self.client.dial(wish)),
             server: ServerEnd::Login(Visit::new()),
             client_inbox: Vec::new(),
             server_inbox: Vec::new(),
@@ -277,6 +296,12 @@ impl Pair {
         self.server.start();
     }
 
+    /// Over shared memory, both sides look up how much the other has consumed.
+    pub fn observe(&mut self) {
+        self.client.observe();
+        self.server.observe();
+    }
+
     /// A copy of one side's directory as it is now, and of what that side really did.
     pub fn snapshot(&self, role: Role) -> Snapshot {
         let endpoint: &Endpoint = if role == Role::Client { &self.client } else { &self.server };
@@ -313,15 +338,22 @@ impl Pair {
     #[track_caller]
     pub fn settle(&mut self) {
         let mut turns = 0;
-        while self.turn() {
+        while self.turn() || self.linger() {
             turns += 1;
             assert!(turns < 100_000, "no end of it: something spins");
         }
     }
 
-    /// One chunk of bytes out and in, everywhere; whether anything moved.
+    /// Over shared memory a side may wait a few looks before it tells of room.
+    fn linger(&mut self) -> bool {
+        let shared = self.client.is_shared() || self.server.is_shared();
+        shared && (0..100).any(|_| self.server_polls() | self.client_polls())
+    }
+
+    /// One chunk of bytes out and in, everywhere, and one look at each side into the other's file; whether
+    /// anything moved.
     pub fn turn(&mut self) -> bool {
-        let mut moved = false;
+        let mut moved = self.server_polls() | self.client_polls();
         let mut index = 0;
         while index < self.connections.len() {
             moved |= self.client_writes(index) | self.server_writes(index);

@@ -8,13 +8,15 @@ use tcpshm_protocol::login::{
     UserData, Verdict, Welcome, decide, limits_agreed,
 };
 use tcpshm_protocol::{
-    AttachmentId, Grant, Header, Position, ResetToken, Role, Session, SessionId, Timing, Undelivered, survey,
+    AttachmentId, Grant, Header, Position, ResetToken, Role, Session, SessionId, Timing, Undelivered,
+    ViewFault, survey,
 };
 
-use crate::client::Next;
+use crate::client::{Next, view_of_peer};
 use crate::disk::Disk;
 use crate::endpoint::{Configuration, Endpoint, Note, Policy};
 use crate::journal::Journal;
+use crate::shared::LiveFile;
 
 /// A server that serves one link.
 #[derive(Debug)]
@@ -125,7 +127,7 @@ impl Server {
         let welcome = Welcome {
             server: self.name.clone(),
             limits: self.configuration.limits,
-            carriers: Carriers::TCP,
+            carriers: Carriers::BOTH,
             silence: self.configuration.silence,
         };
         visit.login.welcome(&welcome).expect("it is the turn of a welcome");
@@ -144,25 +146,15 @@ impl Server {
         let record = self.session.as_ref().map(shown);
         let token_valid = confirm.token.is_some() && confirm.token == self.token;
         let streams = limits_agreed(&hello.limits, &self.configuration.limits).expect("any two limits agree");
-        let outcome = match decide(confirm, record.as_ref(), &streams, live, token_valid) {
+        let verdict = decide(confirm, record.as_ref(), &streams, live, token_valid);
+        let (outcome, header) = match verdict {
             Verdict::Resume { .. } if !self.keeps_promises(&hello) => {
                 self.refuse(visit, Refusal::new(RefusalCode::LimitsShrunk, ""));
                 return Next::Close;
             }
-            Verdict::Resume { takeover, .. } => {
-                if takeover {
-                    self.notes.push(Note::Replaced);
-                }
-                Outcome::Resumed
-            }
-            Verdict::Fresh(session) => {
-                self.begin(session, streams, &hello, confirm);
-                Outcome::Fresh
-            }
-            Verdict::Reset(session) => {
-                self.begin(session, streams, &hello, confirm);
-                Outcome::Reset
-            }
+            Verdict::Resume { .. } => (Outcome::Resumed, self.session().header().clone()),
+            Verdict::Fresh(session) => (Outcome::Fresh, self.header(session, streams, &hello)),
+            Verdict::Reset(session) => (Outcome::Reset, self.header(session, streams, &hello)),
             verdict => {
                 if verdict == Verdict::ProposalDead {
                     self.overtaken = number;
@@ -172,8 +164,38 @@ impl Server {
                 return Next::Close;
             }
         };
-        self.accept(now, visit, number, &hello, confirm, outcome);
+        let view = match self.view_for(&hello, &header, confirm) {
+            Ok(view) => view,
+            Err(fault) => {
+                self.notes.push(Note::NotShared(fault));
+                self.refuse(visit, Refusal::new(RefusalCode::NoCarrier, ""));
+                return Next::Close;
+            }
+        };
+        if outcome != Outcome::Resumed {
+            self.begin(&header, confirm);
+        } else if live {
+            // The older connection delivers nothing more from here on.
+            self.notes.push(Note::Replaced);
+            self.disconnected();
+        }
+        self.accept(now, visit, confirm, outcome, view);
         Next::Stream
+    }
+
+    /// The client's file, if shared memory is to carry the link; `None` if TCP is.
+    fn view_for(
+        &self,
+        hello: &Hello,
+        ours: &Header,
+        confirm: &Confirm,
+    ) -> Result<Option<LiveFile>, Option<ViewFault>> {
+        match view_of_peer(self.neighbour.as_ref(), ours, confirm.nonce) {
+            _ if !hello.wish.allows(Carrier::Shm) => Ok(None),
+            Ok(view) => Ok(Some(view)),
+            Err(_) if hello.wish.allows(Carrier::Tcp) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Whether both sides still take what the session carries.
@@ -184,9 +206,8 @@ impl Server {
         })
     }
 
-    /// Makes the file of a fresh session. The old one stays in its place until the new one is accepted.
-    fn begin(&mut self, session: SessionId, streams: Streams, hello: &Hello, confirm: &Confirm) {
-        let header = Header {
+    fn header(&self, session: SessionId, streams: Streams, hello: &Hello) -> Header {
+        Header {
             role: Role::Server,
             session,
             owner: self.name.clone(),
@@ -194,7 +215,11 @@ impl Server {
             outgoing: streams.server,
             incoming: streams.client,
             asked: self.configuration.limits.send,
-        };
+        }
+    }
+
+    /// Makes the file of a fresh session. The old one stays in its place until the new one is accepted.
+    fn begin(&mut self, header: &Header, confirm: &Confirm) {
         let nonce = self.nonce();
         self.disk.remove_fresh();
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
@@ -210,16 +235,16 @@ impl Server {
         &mut self,
         now: Instant,
         visit: &mut Visit,
-        number: u64,
-        hello: &Hello,
         confirm: &Confirm,
         outcome: Outcome,
+        view: Option<LiveFile>,
     ) {
+        let (number, hello) = visit.hello.as_ref().expect("a confirm follows a hello");
         let grant = Grant {
             outcome,
             attachment: AttachmentId::new(self.random.u64(1..)).expect("not 0"),
             nonce: self.nonce(),
-            carrier: Carrier::Tcp,
+            carrier: if view.is_some() { Carrier::Shm } else { Carrier::Tcp },
             user_data: UserData::default(),
             timing: Timing::new(self.configuration.silence, hello.silence),
         };
@@ -228,8 +253,9 @@ impl Server {
         if outcome != Outcome::Resumed {
             self.disk.switch();
         }
+        self.view = view;
         self.token = None;
-        self.overtaken = number;
+        self.overtaken = *number;
         visit.login.ready(&ready).expect("it is the turn of a ready");
         self.notes.push(Note::Connected(outcome));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use tcpshm_protocol::login::Carrier;
 use tcpshm_protocol::{
     Delivered, Event, Geometry, Nonce, Position, ProtocolError, Received, Role, SendError, Session, Standing,
 };
@@ -12,6 +13,7 @@ use crate::image::{self, Contents};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::model::{Model, Seen, View, judge};
+use crate::scripted::ScriptedFile;
 use crate::wire::{self, Stream};
 
 /// One side of a link, attached to a peer that does and says exactly what a test tells it to.
@@ -28,6 +30,10 @@ pub struct Solo {
     pub clock: Clock,
     /// What must be true of it.
     pub model: Model,
+    /// What carries the link. Over shared memory the peer does in its file what it would say over TCP.
+    pub carrier: Carrier,
+    /// The peer's file, for shared memory.
+    pub file: &'static ScriptedFile,
     role: Role,
     /// Where each message of ours ends, after where the first starts.
     outgoing: Vec<u64>,
@@ -38,34 +44,44 @@ pub struct Solo {
 }
 
 impl Solo {
-    /// An attached session at the start of its streams.
+    /// A session at the start of its streams, attached over TCP.
     pub fn new(role: Role, geometry: Geometry) -> Self {
+        Self::over(Carrier::Tcp, role, geometry)
+    }
+
+    /// A session at the start of its streams, attached over `carrier`.
+    pub fn over(carrier: Carrier, role: Role, geometry: Geometry) -> Self {
         let header = image::header(role, 0xabcd_0123_4567, geometry);
-        Self::open(role, image::fresh(&header), 0, 0)
+        Self::open(carrier, role, geometry, image::fresh(&header), [0, 0])
     }
 
     /// An attached session whose own stream has come to `sent` and who has consumed the peer's up to
     /// `consumed`; nothing is on its way.
-    pub fn midway(role: Role, geometry: Geometry, sent: u64, consumed: u64) -> Self {
+    pub fn midway(carrier: Carrier, role: Role, geometry: Geometry, sent: u64, consumed: u64) -> Self {
         let header = image::header(role, 0xabcd_0123_4567, geometry);
-        Self::open(role, image::midway(&header, sent, consumed, 0xa77a), sent, consumed)
+        let file = image::midway(&header, sent, consumed, 0xa77a);
+        Self::open(carrier, role, geometry, file, [sent, consumed])
     }
 
-    fn open(role: Role, file: Vec<u8>, sent: u64, consumed: u64) -> Self {
+    fn open(carrier: Carrier, role: Role, geometry: Geometry, file: Vec<u8>, stands: [u64; 2]) -> Self {
         let disk = Disk::new(Directory::with_main(file), 0xd15c);
         let journal = disk.open_main().expect("it was just put there");
+        let [sent, consumed] = stands;
         let mut solo = Self {
             session: Session::open(journal, Nonce::new(5)).expect("a sound file"),
             disk,
             clock: Clock::new(),
             model: Model::default(),
+            carrier,
+            // Leaked, so that messages can be kept as they are lent. Tests are short.
+            file: Box::leak(Box::new(ScriptedFile::new(geometry))),
             role,
             outgoing: vec![sent],
             incoming: vec![consumed],
             lent: VecDeque::new(),
         };
         solo.attach(0);
-        // The peer's first frame ends the doubt about the attachment.
+        // The peer's first frame ends the doubt about the attachment; over shared memory its file does.
         solo.input(wire::control(wire::ACK, sent)).expect("a sound frame");
         solo
     }
@@ -132,6 +148,7 @@ impl Solo {
     pub fn consume_through(&mut self, count: usize) {
         let end: Delivered = self.lent[count - 1].position();
         self.lent.drain(..count);
+        self.session.reclaim();
         self.session.consume_through(end).expect("delivered and not held");
         self.model.consume(count);
     }
@@ -165,7 +182,10 @@ impl Solo {
             consumed: at(self.outgoing[consumed.max(self.model.outgoing.freed)]),
         };
         let attachment = 0xb000 + self.disk.steps();
-        image::attach(&mut self.session, self.clock.now(), peer, attachment);
+        image::attach_over(self.carrier, &mut self.session, self.clock.now(), peer, attachment);
+        let nonce = if self.role == Role::Client { image::SERVER_NONCE } else { image::CLIENT_NONCE };
+        self.file.attach(nonce.get(), attachment);
+        self.file.consume(peer.consumed.get());
         self.model.learn(consumed);
     }
 
@@ -188,7 +208,10 @@ impl Solo {
         let frame = self.peer().message(start, self.outgoing[acks], &message);
         self.incoming.push(start + frame.len() as u64);
         self.model.receive(message.clone());
-        let event = self.input(frame).expect("a sound frame");
+        if self.carrier == Carrier::Shm {
+            self.peer_consumes(acks);
+        }
+        let event = self.peer_says(start, frame).expect("a sound frame");
         let Some(Event::Message(received)) = event else { panic!("no message but {event:?}") };
         assert_eq!((received.kind(), received.payload()), (message.kind, &message.payload[..]));
         self.lent.push_back(received);
@@ -197,8 +220,40 @@ impl Solo {
 
     /// The peer says that it consumed `count` of our messages in all.
     pub fn peer_consumes(&mut self, count: usize) {
-        self.input(wire::control(wire::ACK, self.outgoing[count])).expect("a true ack");
+        self.peer_acks(self.outgoing[count]).expect("a true ack");
         self.model.learn(count);
+    }
+
+    /// The peer has this frame at `start`, whatever it is.
+    pub fn peer_says(&mut self, start: u64, frame: Vec<u8>) -> Result<Option<Event<'static>>, ProtocolError> {
+        match self.carrier {
+            Carrier::Tcp => self.input(frame),
+            Carrier::Shm => {
+                self.file.publish(start, &frame);
+                self.session.receive(self.file)
+            }
+        }
+    }
+
+    /// The peer says that it consumed up to here, true or not. Over shared memory what cannot be true is told
+    /// at the next look.
+    pub fn peer_acks(&mut self, position: u64) -> Result<(), ProtocolError> {
+        match self.carrier {
+            Carrier::Tcp => self.input(wire::control(wire::ACK, position)).map(drop),
+            Carrier::Shm => {
+                self.file.consume(position);
+                self.session.observe(self.file);
+                let looked = self.session.receive(self.file);
+                looked.map(|event| assert!(!matches!(event, Some(Event::Message(_)))))
+            }
+        }
+    }
+
+    /// Over shared memory: looks in the peer's ring, where nothing new is. The time is used to zero places
+    /// ahead.
+    pub fn look(&mut self) {
+        let event = self.session.receive(self.file).expect("a sound ring");
+        assert!(event.is_none(), "{event:?}");
     }
 
     /// Bytes arrive. At most one event comes of them.

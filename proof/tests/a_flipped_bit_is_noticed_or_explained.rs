@@ -11,6 +11,7 @@
 use proof::image::{self, at};
 use proof::wire::Stream;
 use proof::{Directory, Disk, Message, Solo};
+use tcpshm_protocol::login::Carrier;
 use tcpshm_protocol::{
     FrameFault, Geometry, HeaderError, Memory, Nonce, Position, RecoverError, Role, Session, Survey, survey,
 };
@@ -21,7 +22,7 @@ const CAPACITY: u64 = 256;
 /// end of the ring, and five of the peer's consumed.
 fn live_file() -> Vec<u8> {
     let geometry = Geometry::new(CAPACITY, 64).expect("a geometry");
-    let mut solo = Solo::midway(Role::Server, geometry, 4 * CAPACITY - 72, 512);
+    let mut solo = Solo::midway(Carrier::Tcp, Role::Server, geometry, 4 * CAPACITY - 72, 512);
     for len in [8, 13, 0] {
         solo.peer_sends(len, 0);
         solo.consume();

@@ -2,8 +2,8 @@
 //! file shows the state before the operation or the state after it. So it does if recovery is killed
 //! too, and again.
 
-use proof::Solo;
 use proof::model::Seen;
+use proof::{Solo, over_both};
 use tcpshm_protocol::{Geometry, Role, SendError};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
@@ -12,21 +12,23 @@ const ROLES: [Role; 2] = [Role::Client, Role::Server];
 /// two messages out and three of the peer's delivered.
 fn everywhere(capacity: u64, test: impl Fn(&mut Solo)) {
     let geometry = Geometry::new(capacity, 24).expect("a geometry");
-    for role in ROLES {
-        for place in 0..capacity / 8 {
-            let start = (5 << 32) + place * 8;
-            let mut solo = Solo::midway(role, geometry, start, start / 2 * 2);
-            churn(&mut solo, capacity);
-            solo.send(3).expect("room");
-            solo.send(8).expect("room");
-            solo.transmit();
-            for len in [1, 0, 8] {
-                solo.peer_sends(len, solo.model.outgoing.freed);
+    over_both(|carrier| {
+        for role in ROLES {
+            for place in 0..capacity / 8 {
+                let start = (5 << 32) + place * 8;
+                let mut solo = Solo::midway(carrier, role, geometry, start, start / 2 * 2);
+                churn(&mut solo, capacity);
+                solo.send(3).expect("room");
+                solo.send(8).expect("room");
+                solo.transmit();
+                for len in [1, 0, 8] {
+                    solo.peer_sends(len, solo.model.outgoing.freed);
+                }
+                test(&mut solo);
+                solo.check();
             }
-            test(&mut solo);
-            solo.check();
         }
-    }
+    });
 }
 
 /// Two laps of messages and replies, so that the ring is full of what looks like frames.

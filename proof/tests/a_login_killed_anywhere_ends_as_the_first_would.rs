@@ -3,7 +3,8 @@
 //! every message arrives once.
 
 use proof::endpoint::{App, Note};
-use proof::{Pair, Setup};
+use proof::{Pair, Setup, over_both};
+use tcpshm_protocol::login::Carrier;
 
 #[derive(Clone, Copy, Debug)]
 enum Side {
@@ -26,8 +27,8 @@ enum Before {
     HalfOpen,
 }
 
-fn make(before: Before) -> Pair {
-    let mut pair = Pair::new(Setup::default());
+fn make(before: Before, carrier: Carrier) -> Pair {
+    let mut pair = Pair::new(Setup::over(carrier));
     pair.server.app = App::Echo;
     if matches!(before, Before::Nothing) {
         return pair;
@@ -84,14 +85,8 @@ fn finish(pair: &mut Pair, context: &str) {
     pair.settle();
     pair.elapse(std::time::Duration::from_millis(50));
     pair.check_complete();
-    let bad = |note: &Note| {
-        matches!(
-            note,
-            Note::Refused(_) | Note::Misfit(_) | Note::Fault(_) | Note::BadLogin(_) | Note::Reset { .. }
-        )
-    };
     assert_eq!(
-        (pair.client.count(bad), pair.server.count(bad)),
+        (pair.client.count(Note::is_trouble), pair.server.count(Note::is_trouble)),
         (0, 0),
         "{context}: {:?}",
         pair.client.notes
@@ -100,69 +95,75 @@ fn finish(pair: &mut Pair, context: &str) {
 
 #[test]
 fn once() {
-    for before in [Before::Nothing, Before::Waiting, Before::Restarted, Before::HalfOpen] {
-        for side in SIDES {
-            let mut steps = 0;
-            loop {
-                let mut pair = make(before);
-                let died = killed_login(&mut pair, side, steps);
-                finish(&mut pair, &format!("{before:?} {side:?} {steps}"));
-                if !died {
-                    break;
+    over_both(|carrier| {
+        for before in [Before::Nothing, Before::Waiting, Before::Restarted, Before::HalfOpen] {
+            for side in SIDES {
+                let mut steps = 0;
+                loop {
+                    let mut pair = make(before, carrier);
+                    let died = killed_login(&mut pair, side, steps);
+                    finish(&mut pair, &format!("{before:?} {side:?} {steps}"));
+                    if !died {
+                        break;
+                    }
+                    steps += 1;
                 }
-                steps += 1;
+                assert!(steps >= 4, "{before:?} {side:?}: a login has at least four steps, not {steps}");
             }
-            assert!(steps >= 4, "{before:?} {side:?}: a login has at least four steps, not {steps}");
         }
-    }
+    });
 }
 
 #[test]
 fn twice_in_a_row() {
-    for before in [Before::Nothing, Before::Waiting, Before::Restarted, Before::HalfOpen] {
-        for (first, second) in SIDES.into_iter().flat_map(|first| SIDES.map(|second| (first, second))) {
-            for steps in 0.. {
-                let mut died = false;
-                for again in 0.. {
-                    let mut pair = make(before);
-                    died = killed_login(&mut pair, first, steps);
-                    let died_again = killed_login(&mut pair, second, again);
-                    finish(&mut pair, &format!("{before:?} {first:?} {steps} {second:?} {again}"));
-                    if !died_again {
+    over_both(|carrier| {
+        for before in [Before::Nothing, Before::Waiting, Before::Restarted, Before::HalfOpen] {
+            for (first, second) in SIDES.into_iter().flat_map(|first| SIDES.map(|second| (first, second))) {
+                for steps in 0.. {
+                    let mut died = false;
+                    for again in 0.. {
+                        let mut pair = make(before, carrier);
+                        died = killed_login(&mut pair, first, steps);
+                        let died_again = killed_login(&mut pair, second, again);
+                        finish(&mut pair, &format!("{before:?} {first:?} {steps} {second:?} {again}"));
+                        if !died_again {
+                            break;
+                        }
+                    }
+                    if !died {
                         break;
                     }
                 }
-                if !died {
-                    break;
-                }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn while_a_starting_process_opens_its_files() {
-    // Left by a kill at every step of a login, opened by a process that is killed at every step of that.
-    for before in [Before::Nothing, Before::Waiting] {
-        for side in SIDES {
-            for steps in 0.. {
-                let mut pair = make(before);
-                burn(&pair, side, steps);
-                pair.connect();
-                pair.settle();
-                if pair.client.is_alive() && pair.server.is_alive() {
-                    break;
-                }
-                for deaths in 0..6 {
-                    match side {
-                        Side::Client => start_killed(&mut pair, side, deaths),
-                        Side::Server => start_killed(&mut pair, side, deaths),
+    over_both(|carrier| {
+        // Left by a kill at every step of a login, opened by a process that is killed at every step of that.
+        for before in [Before::Nothing, Before::Waiting] {
+            for side in SIDES {
+                for steps in 0.. {
+                    let mut pair = make(before, carrier);
+                    burn(&pair, side, steps);
+                    pair.connect();
+                    pair.settle();
+                    if pair.client.is_alive() && pair.server.is_alive() {
+                        break;
                     }
+                    for deaths in 0..6 {
+                        match side {
+                            Side::Client => start_killed(&mut pair, side, deaths),
+                            Side::Server => start_killed(&mut pair, side, deaths),
+                        }
+                    }
+                    finish(&mut pair, &format!("{before:?} {side:?} {steps}"));
                 }
-                finish(&mut pair, &format!("{before:?} {side:?} {steps}"));
             }
         }
-    }
+    });
 }
 
 fn start_killed(pair: &mut Pair, side: Side, steps: u64) {

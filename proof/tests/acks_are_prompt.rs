@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proof::endpoint::Configuration;
-use proof::{Pair, Setup, Solo, wire};
+use proof::{Pair, Setup, Solo, over_both, wire};
 use tcpshm_protocol::{Geometry, Role};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,17 +81,20 @@ fn an_ack_goes_out_after_the_frame_that_is_half_written_and_before_the_next() {
 
 #[test]
 fn a_one_way_stream_runs_without_any_time_passing() {
-    for (capacity, largest, len) in [(64, 40, 8), (256, 64, 1), (256, 232, 232), (1 << 16, 1 << 14, 1000)] {
-        let configurations = [0, 1].map(|_| Configuration::new(capacity, largest));
-        let mut pair = Pair::connected(Setup { configurations, ..Setup::default() });
-        let mut sent = 0;
-        while sent < 2_000 {
-            let more = pair.client.fill(len);
-            assert!(more > 0, "it stands still after {sent} messages of {len} in {capacity}");
-            sent += more;
-            pair.settle();
+    over_both(|carrier| {
+        for (capacity, largest, len) in [(64, 40, 8), (256, 64, 1), (256, 232, 232), (1 << 16, 1 << 14, 1000)]
+        {
+            let configurations = [0, 1].map(|_| Configuration::new(capacity, largest));
+            let mut pair = Pair::connected(Setup { configurations, ..Setup::over(carrier) });
+            let mut sent = 0;
+            while sent < 2_000 {
+                let more = pair.client.fill(len);
+                assert!(more > 0, "it stands still after {sent} messages of {len} in {capacity}");
+                sent += more;
+                pair.settle();
+            }
+            pair.elapse(SECOND);
+            pair.check_complete();
         }
-        pair.elapse(SECOND);
-        pair.check_complete();
-    }
+    });
 }

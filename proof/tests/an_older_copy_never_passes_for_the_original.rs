@@ -3,14 +3,14 @@
 
 use proof::endpoint::{App, Note, Policy};
 use proof::pair::Snapshot;
-use proof::{Pair, Setup};
+use proof::{Pair, Setup, over_both};
 use tcpshm_protocol::Role;
-use tcpshm_protocol::login::{Outcome, RefusalCode};
+use tcpshm_protocol::login::{Carrier, Outcome, RefusalCode};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-fn strict() -> Pair {
-    let mut setup = Setup::default();
+fn strict(carrier: Carrier) -> Pair {
+    let mut setup = Setup::over(carrier);
     for configuration in &mut setup.configurations {
         configuration.policy = Policy::Strict;
     }
@@ -47,108 +47,120 @@ fn assert_diverged(pair: &mut Pair) {
 
 #[test]
 fn a_copy_from_before_the_last_login() {
-    for role in ROLES {
-        for commits in 0..3 {
-            let mut pair = strict();
-            let copy = pair.snapshot(role);
-            pair.cut();
-            pair.login();
-            send(&mut pair, role, commits);
-            pair.settle();
-            pair.restore(copy);
-            send(&mut pair, role, commits);
-            assert_diverged(&mut pair);
+    over_both(|carrier| {
+        for role in ROLES {
+            for commits in 0..3 {
+                let mut pair = strict(carrier);
+                let copy = pair.snapshot(role);
+                pair.cut();
+                pair.login();
+                send(&mut pair, role, commits);
+                pair.settle();
+                pair.restore(copy);
+                send(&mut pair, role, commits);
+                assert_diverged(&mut pair);
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn a_copy_of_this_login_whose_messages_of_equal_size_end_where_the_peer_is() {
-    for role in ROLES {
-        for restarts in 0..3 {
-            let mut pair = strict();
+    over_both(|carrier| {
+        for role in ROLES {
+            for restarts in 0..3 {
+                let mut pair = strict(carrier);
+                let copy = pair.snapshot(role);
+                send(&mut pair, role, 2);
+                pair.settle();
+                pair.restore(copy);
+                send(&mut pair, role, 2);
+                for _ in 0..restarts {
+                    if role == Role::Client { pair.restart_client() } else { pair.restart_server() }
+                }
+                send(&mut pair, role, 1);
+                assert_diverged(&mut pair);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_copy_whose_other_messages_the_peer_has_been_given_and_not_consumed() {
+    over_both(|carrier| {
+        for role in ROLES {
+            let mut pair = strict(carrier);
+            pair.client.app = App::Hold;
+            pair.server.app = App::Hold;
             let copy = pair.snapshot(role);
             send(&mut pair, role, 2);
             pair.settle();
             pair.restore(copy);
             send(&mut pair, role, 2);
-            for _ in 0..restarts {
-                if role == Role::Client { pair.restart_client() } else { pair.restart_server() }
-            }
-            send(&mut pair, role, 1);
             assert_diverged(&mut pair);
         }
-    }
-}
-
-#[test]
-fn a_copy_whose_other_messages_the_peer_has_been_given_and_not_consumed() {
-    for role in ROLES {
-        let mut pair = strict();
-        pair.client.app = App::Hold;
-        pair.server.app = App::Hold;
-        let copy = pair.snapshot(role);
-        send(&mut pair, role, 2);
-        pair.settle();
-        pair.restore(copy);
-        send(&mut pair, role, 2);
-        assert_diverged(&mut pair);
-    }
+    });
 }
 
 #[test]
 fn a_copy_from_before_the_first_ready_once_the_original_was_heard() {
-    let mut setup = Setup::default();
-    for configuration in &mut setup.configurations {
-        configuration.policy = Policy::Strict;
-    }
-    let mut pair = Pair::new(setup);
-    pair.connect_up_to_confirm();
-    let copy = pair.snapshot(Role::Client);
-    pair.settle();
-    assert!(pair.is_connected());
-    // Nothing was sent or consumed: only that the client was heard tells its file from the copy.
-    pair.restore(copy);
-    pair.connect();
-    pair.settle();
-    assert!(!pair.is_connected(), "the copy passes for the original");
-    assert_eq!(pair.client.notes.last(), Some(&Note::Refused(RefusalCode::ProposalDead)));
-    pair.connect();
-    pair.settle();
-    assert_eq!(pair.client.notes.last(), Some(&Note::Refused(RefusalCode::PeerLostClient)));
+    over_both(|carrier| {
+        let mut setup = Setup::over(carrier);
+        for configuration in &mut setup.configurations {
+            configuration.policy = Policy::Strict;
+        }
+        let mut pair = Pair::new(setup);
+        pair.connect_up_to_confirm();
+        let copy = pair.snapshot(Role::Client);
+        pair.settle();
+        assert!(pair.is_connected());
+        // Nothing was sent or consumed: only that the client was heard tells its file from the copy.
+        pair.restore(copy);
+        pair.connect();
+        pair.settle();
+        assert!(!pair.is_connected(), "the copy passes for the original");
+        assert_eq!(pair.client.notes.last(), Some(&Note::Refused(RefusalCode::ProposalDead)));
+        pair.connect();
+        pair.settle();
+        assert_eq!(pair.client.notes.last(), Some(&Note::Refused(RefusalCode::PeerLostClient)));
+    });
 }
 
 #[test]
 fn a_copy_that_was_equal_goes_on() {
-    for role in ROLES {
-        let mut pair = strict();
-        send(&mut pair, role, 2);
-        pair.settle();
-        let copy = pair.snapshot(role);
-        pair.restore(copy);
-        send(&mut pair, role, 1);
-        assert_eq!(pair.login(), 1);
-        pair.elapse(std::time::Duration::from_millis(20));
-        pair.check_complete();
-    }
+    over_both(|carrier| {
+        for role in ROLES {
+            let mut pair = strict(carrier);
+            send(&mut pair, role, 2);
+            pair.settle();
+            let copy = pair.snapshot(role);
+            pair.restore(copy);
+            send(&mut pair, role, 1);
+            assert_eq!(pair.login(), 1);
+            pair.elapse(std::time::Duration::from_millis(20));
+            pair.check_complete();
+        }
+    });
 }
 
 #[test]
 fn two_owners_of_one_history_are_told_apart() {
-    // A cloned host: both clients run in turn, each with the file as it left it.
-    let mut pair = strict();
-    let mut other = pair.snapshot(Role::Client);
-    let mut refused = 0;
-    for _ in 0..4 {
-        let mine = pair.snapshot(Role::Client);
-        pair.restore(other);
-        other = mine;
-        pair.connect();
-        pair.settle();
-        refused += usize::from(!pair.is_connected());
-        pair.cut();
-    }
-    assert!(refused >= 2, "{refused} of 4: they take turns");
+    over_both(|carrier| {
+        // A cloned host: both clients run in turn, each with the file as it left it.
+        let mut pair = strict(carrier);
+        let mut other = pair.snapshot(Role::Client);
+        let mut refused = 0;
+        for _ in 0..4 {
+            let mine = pair.snapshot(Role::Client);
+            pair.restore(other);
+            other = mine;
+            pair.connect();
+            pair.settle();
+            refused += usize::from(!pair.is_connected());
+            pair.cut();
+        }
+        assert!(refused >= 2, "{refused} of 4: they take turns");
+    });
 }
 
 /// One after another, with a snapshot of both sides after each.
@@ -188,42 +200,44 @@ const HISTORY: [fn(&mut Pair); 14] = [
 
 #[test]
 fn any_copy_at_any_moment_is_diverged_or_loses_nothing() {
-    let (mut passed, mut refused) = (0, 0);
-    for role in ROLES {
-        for now in 0..=HISTORY.len() {
-            for then in 0..=now {
-                for commits in [[0, 0], [1, 0], [2, 1], [0, 3]] {
-                    let (mut pair, copy) = copied(role, then, now);
-                    pair.restore(copy);
-                    send(&mut pair, role, commits[0]);
-                    if role == Role::Client {
-                        pair.restart_client()
-                    } else {
-                        pair.restart_server()
-                    }
-                    send(&mut pair, role, commits[1]);
-                    two_logins(&mut pair);
-                    if pair.is_connected() {
-                        passed += 1;
-                        finish(&mut pair);
-                    } else {
-                        refused += 1;
-                        assert!(
-                            pair.client.count(diverged) > 0,
-                            "{role:?} {then} {now}: {:?}",
-                            pair.client.notes
-                        );
+    over_both(|carrier| {
+        let (mut passed, mut refused) = (0, 0);
+        for role in ROLES {
+            for now in 0..=HISTORY.len() {
+                for then in 0..=now {
+                    for commits in [[0, 0], [1, 0], [2, 1], [0, 3]] {
+                        let (mut pair, copy) = copied(carrier, role, then, now);
+                        pair.restore(copy);
+                        send(&mut pair, role, commits[0]);
+                        if role == Role::Client {
+                            pair.restart_client()
+                        } else {
+                            pair.restart_server()
+                        }
+                        send(&mut pair, role, commits[1]);
+                        two_logins(&mut pair);
+                        if pair.is_connected() {
+                            passed += 1;
+                            finish(&mut pair);
+                        } else {
+                            refused += 1;
+                            assert!(
+                                pair.client.count(diverged) > 0,
+                                "{role:?} {then} {now}: {:?}",
+                                pair.client.notes
+                            );
+                        }
                     }
                 }
             }
         }
-    }
-    assert!(passed > 100 && refused > 100, "{passed} passed, {refused} refused");
+        assert!(passed > 100 && refused > 100, "{passed} passed, {refused} refused");
+    });
 }
 
 /// The pair after `now` steps of the history, and one side as it was after `then`.
-fn copied(role: Role, then: usize, now: usize) -> (Pair, Snapshot) {
-    let mut pair = strict();
+fn copied(carrier: Carrier, role: Role, then: usize, now: usize) -> (Pair, Snapshot) {
+    let mut pair = strict(carrier);
     let mut copy = pair.snapshot(role);
     for (number, step) in HISTORY[..now].iter().enumerate() {
         step(&mut pair);

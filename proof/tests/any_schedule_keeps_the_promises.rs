@@ -1,6 +1,7 @@
 //! Random schedules of everything that can happen to a pair: messages, batches, echoes, held messages,
-//! cuts, half-open connections, kills after any step, time. Then the faults stop, and everything that was
-//! committed is consumed, once and in order.
+//! cuts, half-open connections, kills after any step, time. Each connection is carried by TCP or by shared
+//! memory, as the seed has it. Then the faults stop, and everything that was committed is consumed, once
+//! and in order.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use fastrand::Rng;
 use proof::endpoint::{App, Configuration, Endpoint, Note};
 use proof::pair::Cut;
 use proof::pipe::Chunks;
-use proof::{Pair, Setup};
+use proof::{CARRIERS, Pair, Setup};
 use tcpshm_protocol::login::RefusalCode;
+use tcpshm_protocol::{InboundFault, ProtocolError};
 
 /// How often the rare things happened. A schedule that never does them proves nothing.
 #[derive(Debug, Default)]
@@ -25,6 +27,13 @@ struct Counters {
     batches: usize,
     delivered: usize,
     stalls: usize,
+    /// Steps after which shared memory carried the link.
+    shared: usize,
+    /// Changes of carrier, and those of them with messages that were held or not known to be consumed.
+    changes: usize,
+    burdened: usize,
+    /// A side that read on found that the other had left the memory.
+    left: usize,
 }
 
 fn setup(random: &mut Rng, seed: u64) -> Setup {
@@ -35,7 +44,20 @@ fn setup(random: &mut Rng, seed: u64) -> Setup {
     };
     let configurations = [configuration(), configuration()];
     let room = random.bool().then(|| random.usize(1..300));
-    Setup { configurations, seed, chunks: Chunks::Whole, room, ..Setup::default() }
+    let carrier = CARRIERS[random.usize(..2)];
+    Setup { configurations, seed, chunks: Chunks::Whole, room, carrier, ..Setup::default() }
+}
+
+/// The client dials, perhaps for another carrier.
+fn connect(pair: &mut Pair, random: &mut Rng, counters: &mut Counters) {
+    let before = pair.carrier;
+    pair.carrier = CARRIERS[random.usize(..2)];
+    if pair.carrier != before {
+        counters.changes += 1;
+        let owes = |endpoint: &mut Endpoint| endpoint.held() > 0 || !endpoint.is_idle();
+        counters.burdened += usize::from(owes(&mut pair.client) || owes(&mut pair.server));
+    }
+    pair.connect();
 }
 
 fn endpoint<'a>(pair: &'a mut Pair, random: &mut Rng) -> &'a mut Endpoint {
@@ -77,12 +99,12 @@ fn step(pair: &mut Pair, random: &mut Rng, counters: &mut Counters) {
         }
         81..84 => pair.elapse(Duration::from_millis(random.u64(0..3_000))),
         84 => pair.elapse(Duration::from_secs(10)),
-        85..88 => pair.connect(),
+        85..88 => connect(pair, random, counters),
         88..90 => pair.cut(),
         90..92 => {
             let bytes = random.u64(0..600);
             pair.next_cut = Some(if random.bool() { Cut::Up(bytes) } else { Cut::Down(bytes) });
-            pair.connect();
+            connect(pair, random, counters);
         }
         92 => pair.freeze(),
         93 => pair.thaw(),
@@ -126,13 +148,7 @@ fn finish(pair: &mut Pair) {
     pair.elapse(Duration::from_secs(1));
     pair.check_complete();
     // A Confirm that was overtaken is refused to a client that has long gone.
-    let bad = |note: &Note| {
-        *note != Note::Refused(RefusalCode::StaleConfirm)
-            && matches!(
-                note,
-                Note::Refused(_) | Note::Misfit(_) | Note::Fault(_) | Note::BadLogin(_) | Note::Reset { .. }
-            )
-    };
+    let bad = |note: &Note| note.is_trouble() && *note != Note::Refused(RefusalCode::StaleConfirm);
     assert_eq!((pair.client.count(bad), pair.server.count(bad)), (0, 0), "{:?}", pair.server.notes);
     assert_eq!(pair.client.count(|note| matches!(note, Note::Refused(_))), 0);
 }
@@ -142,17 +158,20 @@ fn run(seed: u64, counters: &mut Counters) {
     let mut pair = Pair::new(setup(&mut random, seed));
     for _ in 0..random.usize(20..120) {
         if !pair.is_connected() && random.u32(..4) == 0 {
-            pair.connect();
+            connect(&mut pair, &mut random, counters);
             pair.settle();
             bury(&mut pair, counters);
         }
         step(&mut pair, &mut random, counters);
         pair.check();
+        counters.shared += usize::from(pair.client.is_shared() && pair.server.is_shared());
     }
     counters.takeovers += pair.server.count(|note| *note == Note::Replaced);
     let timed_out = |note: &Note| matches!(note, Note::TimedOut(_));
     counters.timeouts += pair.client.count(timed_out) + pair.server.count(timed_out);
     counters.cuts += pair.client.count(|note| *note == Note::Disconnected);
+    let left = |note: &Note| *note == Note::Fault(ProtocolError::Inbound(InboundFault::Left));
+    counters.left += pair.client.count(left) + pair.server.count(left);
     counters.stalls += pair.client.count(|note| matches!(note, Note::Stalled(_)));
     finish(&mut pair);
     let delivered =
@@ -176,23 +195,19 @@ fn in_forty_thousand_schedules() {
             panic!("PROOF_SEEDS={seed}..{}: {}", seed + 1, text(&*panic));
         }
     }
-    let Counters {
-        deaths,
-        deaths_in_login,
-        cuts,
-        takeovers,
-        timeouts,
-        held,
-        full,
-        batches,
-        delivered,
-        stalls,
-    } = counters;
     if seeds() != (0..40_000) {
         return;
     }
-    let rare = [deaths, deaths_in_login, cuts, takeovers, timeouts, held, full, batches, delivered, stalls];
-    assert!(rare.iter().all(|count| *count > 500), "something hardly ever happened: {counters:?}");
+    let Counters { deaths, deaths_in_login, cuts, takeovers, timeouts, held, full, .. } = counters;
+    let Counters { batches, delivered, stalls, shared, changes, burdened, left, .. } = counters;
+    let rare = [
+        [deaths, deaths_in_login, cuts, takeovers, timeouts, held, full],
+        [batches, delivered, stalls, shared, changes, burdened, left],
+    ];
+    assert!(
+        rare.as_flattened().iter().all(|count| *count > 500),
+        "something hardly ever happened: {counters:?}"
+    );
 }
 
 fn text(panic: &dyn std::any::Any) -> String {

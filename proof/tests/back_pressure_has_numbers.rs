@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proof::endpoint::{App, Note};
-use proof::{Pair, Setup, Solo, wire};
+use proof::{Pair, Setup, Solo, over_both, wire};
 use tcpshm_protocol::{CloseReason, Event, Geometry, Role, SendError};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -68,15 +68,18 @@ fn a_batch_that_found_no_room_is_told_when_the_whole_of_it_fits() {
 
 #[test]
 fn nothing_is_claimed_before_the_first_login() {
-    let mut pair = Pair::new(Setup::default());
-    assert_eq!(pair.client.send(1), Err(SendError::NotEstablished));
-    pair.connect_up_to_confirm();
-    let image = pair.client.disk.content();
-    let file = image.fresh().expect("proposed");
-    let memory = tcpshm_protocol::Memory::from_image(file);
-    let mut session = tcpshm_protocol::Session::open(memory, tcpshm_protocol::Nonce::new(1)).expect("sound");
-    let kind = tcpshm_protocol::Kind::new(1).expect("not 0");
-    assert_eq!(session.send(kind, b"early"), Err(SendError::NotEstablished));
+    over_both(|carrier| {
+        let mut pair = Pair::new(Setup::over(carrier));
+        assert_eq!(pair.client.send(1), Err(SendError::NotEstablished));
+        pair.connect_up_to_confirm();
+        let image = pair.client.disk.content();
+        let file = image.fresh().expect("proposed");
+        let memory = tcpshm_protocol::Memory::from_image(file);
+        let mut session =
+            tcpshm_protocol::Session::open(memory, tcpshm_protocol::Nonce::new(1)).expect("sound");
+        let kind = tcpshm_protocol::Kind::new(1).expect("not 0");
+        assert_eq!(session.send(kind, b"early"), Err(SendError::NotEstablished));
+    });
 }
 
 fn stalled(note: &Note) -> bool {
@@ -85,67 +88,77 @@ fn stalled(note: &Note) -> bool {
 
 #[test]
 fn two_full_rings_of_requests_are_called_stalled_once_on_each_side() {
-    let mut pair = Pair::connected(Setup::default());
-    (pair.client.app, pair.server.app) = (App::Echo, App::Echo);
-    pair.client.fill(8);
-    pair.server.fill(8);
-    pair.settle();
-    pair.elapse(60 * SECOND);
-    assert!(pair.is_connected(), "it is the application's deadlock and no fault of the link");
-    assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (1, 1));
-    let Some(Note::Stalled(report)) = pair.client.notes.iter().find(|note| stalled(note)) else { panic!() };
-    assert_eq!((report.undelivered.messages, report.unconsumed, report.lasted), (10, 240, SECOND));
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        (pair.client.app, pair.server.app) = (App::Echo, App::Echo);
+        pair.client.fill(8);
+        pair.server.fill(8);
+        pair.settle();
+        pair.elapse(60 * SECOND);
+        assert!(pair.is_connected(), "it is the application's deadlock and no fault of the link");
+        assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (1, 1));
+        let Some(Note::Stalled(report)) = pair.client.notes.iter().find(|note| stalled(note)) else {
+            panic!()
+        };
+        assert_eq!((report.undelivered.messages, report.unconsumed, report.lasted), (10, 240, SECOND));
+    });
 }
 
 #[test]
 fn a_stall_that_ends_and_comes_again_is_told_again() {
-    let mut pair = Pair::connected(Setup::default());
-    (pair.client.app, pair.server.app) = (App::Hold, App::Hold);
-    for round in 1..=3 {
-        pair.client.fill(8);
-        pair.server.fill(8);
-        pair.elapse(10 * SECOND);
-        assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (round, round));
-        (pair.client.app, pair.server.app) = (App::Consume, App::Consume);
-        pair.client.release();
-        pair.server.release();
-        pair.elapse(SECOND);
-        pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
         (pair.client.app, pair.server.app) = (App::Hold, App::Hold);
-    }
+        for round in 1..=3 {
+            pair.client.fill(8);
+            pair.server.fill(8);
+            pair.elapse(10 * SECOND);
+            assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (round, round));
+            (pair.client.app, pair.server.app) = (App::Consume, App::Consume);
+            pair.client.release();
+            pair.server.release();
+            pair.elapse(SECOND);
+            pair.check_complete();
+            (pair.client.app, pair.server.app) = (App::Hold, App::Hold);
+        }
+    });
 }
 
 #[test]
 fn a_full_ring_alone_is_back_pressure_and_no_stall() {
-    let mut pair = Pair::connected(Setup::default());
-    pair.server.app = App::Hold;
-    pair.client.fill(8);
-    pair.elapse(60 * SECOND);
-    assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (0, 0));
-    pair.server.app = App::Consume;
-    pair.server.release();
-    pair.elapse(SECOND);
-    assert_eq!(pair.client.count(|note| *note == Note::Writable), 1);
-    pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        pair.server.app = App::Hold;
+        pair.client.fill(8);
+        pair.elapse(60 * SECOND);
+        assert_eq!((pair.client.count(stalled), pair.server.count(stalled)), (0, 0));
+        pair.server.app = App::Consume;
+        pair.server.release();
+        pair.elapse(SECOND);
+        assert_eq!(pair.client.count(|note| *note == Note::Writable), 1);
+        pair.check_complete();
+    });
 }
 
 #[test]
 fn a_close_is_told_after_what_is_half_written_and_says_what_is_owed() {
-    let mut pair = Pair::connected(Setup::default());
-    pair.server.app = App::Hold;
-    pair.client.send(8).expect("room");
-    pair.client.send(9).expect("room");
-    let owed = pair.client.session().close(CloseReason::ShuttingDown);
-    assert_eq!(owed.messages, 2);
-    pair.settle();
-    assert_eq!(pair.server.notes.last(), Some(&Note::Closed(CloseReason::ShuttingDown)));
-    assert!(pair.client.session().is_closed() && pair.server.session().is_closed());
-    pair.cut();
-    assert_eq!(pair.login(), 1);
-    pair.server.app = App::Consume;
-    pair.server.release();
-    pair.elapse(SECOND);
-    pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        pair.server.app = App::Hold;
+        pair.client.send(8).expect("room");
+        pair.client.send(9).expect("room");
+        let owed = pair.client.session().close(CloseReason::ShuttingDown);
+        assert_eq!(owed.messages, 2);
+        pair.settle();
+        assert_eq!(pair.server.notes.last(), Some(&Note::Closed(CloseReason::ShuttingDown)));
+        assert!(pair.client.session().is_closed() && pair.server.session().is_closed());
+        pair.cut();
+        assert_eq!(pair.login(), 1);
+        pair.server.app = App::Consume;
+        pair.server.release();
+        pair.elapse(SECOND);
+        pair.check_complete();
+    });
 }
 
 #[test]

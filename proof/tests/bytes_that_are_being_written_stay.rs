@@ -1,15 +1,16 @@
 //! After a reconnect the peer may acknowledge, honestly, what this connection has not sent again yet, or
 //! is in the middle of sending: it had it before. What is still to be written stays as it is, whatever is
-//! committed meanwhile, and the stream goes on without a gap.
+//! committed meanwhile, and the stream goes on without a gap. Over shared memory nothing is written twice.
 
 use proof::wire::{Item, Stream};
 use proof::{Solo, wire};
+use tcpshm_protocol::login::Carrier;
 use tcpshm_protocol::{Event, Geometry, Role};
 
 /// Writes `written` bytes of everything again, lets the peer acknowledge `acked` messages, fills the ring,
 /// and returns all that the connection carried.
 fn resend(role: Role, start: u64, written: usize, acked: usize) -> Option<(Solo, Vec<u8>)> {
-    let mut solo = Solo::midway(role, Geometry::new(128, 40).expect("a geometry"), start, 0);
+    let mut solo = Solo::midway(Carrier::Tcp, role, Geometry::new(128, 40).expect("a geometry"), start, 0);
     for len in [5, 24, 0, 8] {
         solo.send(len).expect("room");
     }

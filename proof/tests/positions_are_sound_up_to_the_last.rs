@@ -1,6 +1,7 @@
 //! Sessions that stand next to a lap, 2^31, 2^32, 2^63 and the end of `u64` work as any other.
 
-use proof::{Solo, image};
+use proof::{Solo, image, over_both};
+use tcpshm_protocol::login::Carrier;
 use tcpshm_protocol::{AckFault, Geometry, ProtocolError, RecoverError, Role, SendError};
 
 /// The last position at which a frame can end: the word behind it must have a position too.
@@ -11,8 +12,8 @@ fn geometry() -> Geometry {
 }
 
 /// Everything that can be done, at `start`, for about three laps.
-fn live_through(role: Role, start: u64) {
-    let mut solo = Solo::midway(role, geometry(), start, start);
+fn live_through(carrier: Carrier, role: Role, start: u64) {
+    let mut solo = Solo::midway(carrier, role, geometry(), start, start);
     for round in 0..12 {
         let freed = solo.model.outgoing.freed;
         solo.every_kill(|solo| solo.send(round * 3).expect("room"));
@@ -31,71 +32,79 @@ fn live_through(role: Role, start: u64) {
 
 #[test]
 fn next_to_a_lap_and_next_to_the_boundaries_of_words() {
-    for boundary in [128, 1 << 31, 1 << 32, 1 << 40, 1 << 63] {
-        for before in [0, 8, 16, 24, 64, 120] {
-            for role in [Role::Client, Role::Server] {
-                live_through(role, boundary - before);
+    over_both(|carrier| {
+        for boundary in [128, 1 << 31, 1 << 32, 1 << 40, 1 << 63] {
+            for before in [0, 8, 16, 24, 64, 120] {
+                for role in [Role::Client, Role::Server] {
+                    live_through(carrier, role, boundary - before);
+                }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_stream_ends_at_the_last_position_and_says_so() {
-    for left in (16..=88).step_by(8) {
-        let start = LAST - left;
-        let mut solo = Solo::midway(Role::Client, geometry(), start, 0);
-        let mut sent = 0;
-        let error = loop {
-            match solo.send(0) {
-                Ok(()) => sent += 1,
-                Err(error) => break error,
-            }
-        };
-        assert_eq!((sent, error), (left / 16, SendError::StreamExhausted), "{left} bytes before the end");
-        solo.check();
-        solo.every_kill(|solo| assert!(solo.send(1).is_err()));
-        solo.transmit();
-        let all = solo.model.outgoing.committed.len();
-        solo.every_kill(|solo| solo.peer_consumes(all));
-        solo.restart().expect("a sound file");
-        solo.attach(all);
-        assert_eq!(solo.send(0), Err(SendError::StreamExhausted));
-    }
+    over_both(|carrier| {
+        for left in (16..=88).step_by(8) {
+            let start = LAST - left;
+            let mut solo = Solo::midway(carrier, Role::Client, geometry(), start, 0);
+            let mut sent = 0;
+            let error = loop {
+                match solo.send(0) {
+                    Ok(()) => sent += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!((sent, error), (left / 16, SendError::StreamExhausted), "{left} bytes before the end");
+            solo.check();
+            solo.every_kill(|solo| assert!(solo.send(1).is_err()));
+            solo.transmit();
+            let all = solo.model.outgoing.committed.len();
+            solo.every_kill(|solo| solo.peer_consumes(all));
+            solo.restart().expect("a sound file");
+            solo.attach(all);
+            assert_eq!(solo.send(0), Err(SendError::StreamExhausted));
+        }
+    });
 }
 
 #[test]
 fn a_peer_that_sends_past_the_last_position_is_refused() {
-    let mut solo = Solo::midway(Role::Client, geometry(), 0, LAST - 32);
-    solo.peer_sends(16, 0);
-    solo.consume();
-    let before = solo.image();
-    let message = proof::Message::numbered(Role::Server, 1, 0);
-    let frame = solo.peer().message(LAST, 0, &message);
-    let end = frame.len() as u64;
-    let result = solo.input(frame);
-    // LAST + 16 is 2^64: nowhere.
-    assert_eq!(end, 16);
-    assert!(matches!(result, Err(ProtocolError::Inbound(_))), "{result:?}");
-    assert_eq!(solo.image(), before);
+    over_both(|carrier| {
+        let mut solo = Solo::midway(carrier, Role::Client, geometry(), 0, LAST - 32);
+        solo.peer_sends(16, 0);
+        solo.consume();
+        let before = solo.image();
+        let message = proof::Message::numbered(Role::Server, 1, 0);
+        let frame = solo.peer().message(LAST, 0, &message);
+        let end = frame.len() as u64;
+        let result = solo.peer_says(LAST, frame);
+        // LAST + 16 is 2^64: nowhere.
+        assert_eq!(end, 16);
+        assert!(matches!(result, Err(ProtocolError::Inbound(_))), "{result:?}");
+        assert_eq!(solo.image(), before);
+    });
 }
 
 #[test]
 fn an_ack_near_the_end_of_the_numbers_is_judged_like_any_other() {
-    for sent in [0, 1 << 32, 1 << 63, LAST - 64] {
-        let mut solo = Solo::midway(Role::Client, geometry(), sent, 0);
-        solo.send(8).expect("room");
-        solo.transmit();
-        let before = solo.image();
-        for ack in [sent + 32, u64::MAX - 7, 1 << 62, (1 << 63) + (1 << 62)] {
-            if (sent..=sent + 24).contains(&ack) || ack < sent {
-                continue;
+    over_both(|carrier| {
+        for sent in [0, 1 << 32, 1 << 63, LAST - 64] {
+            for ack in [sent + 32, u64::MAX - 7, 1 << 62, (1 << 63) + (1 << 62)] {
+                if (sent..=sent + 24).contains(&ack) || ack < sent {
+                    continue;
+                }
+                let mut solo = Solo::midway(carrier, Role::Client, geometry(), sent, 0);
+                solo.send(8).expect("room");
+                solo.transmit();
+                let before = solo.image();
+                let fault = solo.peer_acks(ack).expect_err("beyond");
+                assert!(matches!(fault, ProtocolError::Ack(AckFault::BeyondSent { .. })), "{ack}: {fault}");
+                assert_eq!(solo.image(), before);
             }
-            let fault = solo.input(proof::wire::control(proof::wire::ACK, ack)).expect_err("beyond");
-            assert!(matches!(fault, ProtocolError::Ack(AckFault::BeyondSent { .. })), "{ack}: {fault}");
         }
-        assert_eq!(solo.image(), before);
-    }
+    });
 }
 
 #[test]

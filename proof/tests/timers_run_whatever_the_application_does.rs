@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use proof::endpoint::{App, Configuration, Note};
 use proof::wire::{self, Item, Stream};
-use proof::{Pair, Setup, Solo};
-use tcpshm_protocol::login::{LoginMessage, Silence};
+use proof::{Pair, Setup, Solo, over_both};
+use tcpshm_protocol::login::{Carrier, LoginMessage, Silence};
 use tcpshm_protocol::{CloseReason, Geometry, Role, TimedOut};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-fn silences(client: Duration, server: Duration) -> Setup {
+fn silences(carrier: Carrier, client: Duration, server: Duration) -> Setup {
     let configuration = |silence| {
         let silence = Silence::new(silence).expect("a silence");
         Configuration { silence, ..Configuration::new(256, 64) }
     };
-    Setup { configurations: [configuration(client), configuration(server)], ..Setup::default() }
+    Setup { configurations: [configuration(client), configuration(server)], ..Setup::over(carrier) }
 }
 
 /// What went over the newest connection in one direction after login, and how much of it there is of a
@@ -43,17 +43,19 @@ fn timed_out(note: &Note) -> bool {
 
 #[test]
 fn idle_sides_speak_every_third_of_what_the_other_tolerates() {
-    let mut pair = Pair::connected(silences(SECOND, 30 * SECOND));
-    pair.elapse(60 * SECOND);
-    assert!(pair.is_connected());
-    assert_eq!(controls(&mut pair, Role::Client, wire::HEARTBEAT), 6);
-    let beats = controls(&mut pair, Role::Server, wire::HEARTBEAT);
-    assert!((179..=181).contains(&beats), "{beats}");
+    over_both(|carrier| {
+        let mut pair = Pair::connected(silences(carrier, SECOND, 30 * SECOND));
+        pair.elapse(60 * SECOND);
+        assert!(pair.is_connected());
+        assert_eq!(controls(&mut pair, Role::Client, wire::HEARTBEAT), 6);
+        let beats = controls(&mut pair, Role::Server, wire::HEARTBEAT);
+        assert!((179..=181).contains(&beats), "{beats}");
+    });
 }
 
 #[test]
 fn a_side_that_speaks_anyway_sends_no_heartbeats() {
-    let mut pair = Pair::connected(silences(SECOND, SECOND));
+    let mut pair = Pair::connected(silences(Carrier::Tcp, SECOND, SECOND));
     for _ in 0..100 {
         pair.client.send(8).expect("room");
         pair.elapse(100 * MILLISECOND);
@@ -67,20 +69,22 @@ fn a_side_that_speaks_anyway_sends_no_heartbeats() {
 
 #[test]
 fn silence_ends_the_connection_on_both_sides_and_not_the_session() {
-    let mut pair = Pair::connected(silences(SECOND, 2 * SECOND));
-    pair.client.send(8).expect("room");
-    pair.freeze();
-    pair.elapse(999 * MILLISECOND);
-    assert_eq!(pair.client.count(timed_out), 0);
-    pair.elapse(MILLISECOND);
-    let expected = Note::TimedOut(TimedOut { silent: SECOND, allowed: SECOND });
-    assert_eq!(pair.client.notes.last(), Some(&expected));
-    assert!(!pair.client.is_attached() && pair.server.is_attached());
-    pair.elapse(SECOND);
-    assert!(!pair.server.is_attached());
-    assert_eq!(pair.login(), 1);
-    pair.elapse(SECOND);
-    pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(silences(carrier, SECOND, 2 * SECOND));
+        pair.client.send(8).expect("room");
+        pair.freeze();
+        pair.elapse(999 * MILLISECOND);
+        assert_eq!(pair.client.count(timed_out), 0);
+        pair.elapse(MILLISECOND);
+        let expected = Note::TimedOut(TimedOut { silent: SECOND, allowed: SECOND });
+        assert_eq!(pair.client.notes.last(), Some(&expected));
+        assert!(!pair.client.is_attached() && pair.server.is_attached());
+        pair.elapse(SECOND);
+        assert!(!pair.server.is_attached());
+        assert_eq!(pair.login(), 1);
+        pair.elapse(SECOND);
+        pair.check_complete();
+    });
 }
 
 #[test]
@@ -110,15 +114,17 @@ fn half_a_frame_that_stays_half_is_heard_once() {
 
 #[test]
 fn heartbeats_and_silence_run_while_messages_are_held_and_both_rings_are_full() {
-    let mut pair = Pair::connected(Setup::default());
-    (pair.client.app, pair.server.app) = (App::Hold, App::Hold);
-    pair.client.fill(8);
-    pair.server.fill(8);
-    pair.elapse(60 * SECOND);
-    assert!(pair.is_connected());
-    pair.freeze();
-    pair.elapse(4 * SECOND);
-    assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        (pair.client.app, pair.server.app) = (App::Hold, App::Hold);
+        pair.client.fill(8);
+        pair.server.fill(8);
+        pair.elapse(60 * SECOND);
+        assert!(pair.is_connected());
+        pair.freeze();
+        pair.elapse(4 * SECOND);
+        assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
+    });
 }
 
 #[test]
@@ -132,43 +138,49 @@ fn a_long_pause_ends_nothing_if_the_peer_was_heard_meanwhile() {
 
 #[test]
 fn a_jump_forward_ends_at_most_a_connection() {
-    let mut pair = Pair::connected(Setup::default());
-    pair.client.send(8).expect("room");
-    pair.clock.advance(100 * 365 * 86_400 * SECOND);
-    pair.tick();
-    assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
-    assert_eq!(pair.login(), 1);
-    pair.elapse(SECOND);
-    pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        pair.client.send(8).expect("room");
+        pair.clock.advance(100 * 365 * 86_400 * SECOND);
+        pair.tick();
+        assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
+        assert_eq!(pair.login(), 1);
+        pair.elapse(SECOND);
+        pair.check_complete();
+    });
 }
 
 #[test]
 fn a_jump_back_ends_nothing_and_does_not_lengthen_the_silence() {
-    let mut pair = Pair::connected(Setup::default());
-    pair.elapse(10 * SECOND);
-    pair.clock.set_back(86_400 * SECOND);
-    pair.tick();
-    pair.client.send(8).expect("room");
-    pair.elapse(10 * SECOND);
-    assert!(pair.is_connected());
-    pair.check_complete();
-    pair.clock.set_back(86_400 * SECOND);
-    pair.tick();
-    pair.freeze();
-    pair.elapse(4 * SECOND);
-    assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        pair.elapse(10 * SECOND);
+        pair.clock.set_back(86_400 * SECOND);
+        pair.tick();
+        pair.client.send(8).expect("room");
+        pair.elapse(10 * SECOND);
+        assert!(pair.is_connected());
+        pair.check_complete();
+        pair.clock.set_back(86_400 * SECOND);
+        pair.tick();
+        pair.freeze();
+        pair.elapse(4 * SECOND);
+        assert_eq!((pair.client.count(timed_out), pair.server.count(timed_out)), (1, 1));
+    });
 }
 
 #[test]
 fn a_clock_that_stands_still_ends_nothing() {
-    let mut pair = Pair::connected(Setup::default());
-    for _ in 0..1_000 {
-        pair.client.send(8).expect("room");
-        pair.settle();
-        pair.tick();
-    }
-    pair.elapse(SECOND);
-    pair.check_complete();
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        for _ in 0..1_000 {
+            pair.client.send(8).expect("room");
+            pair.settle();
+            pair.tick();
+        }
+        pair.elapse(SECOND);
+        pair.check_complete();
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A process may have both ends of a link, or an old and a fresh session of one: what belongs to one of
 //! them is refused by the other, and stores nothing.
 
-use proof::{Pair, Setup, Solo};
+use proof::{Pair, Setup, Solo, over_both};
 use tcpshm_protocol::login::{Carrier, Outcome, Ready, Silence, UserData};
 use tcpshm_protocol::{
     AttachmentId, Geometry, LoginFault, Nonce, RefusedReason, Role, SessionId, Standing, Timing,
@@ -9,17 +9,19 @@ use tcpshm_protocol::{
 
 #[test]
 fn a_position_of_the_other_direction() {
-    let mut pair = Pair::connected(Setup::default());
-    pair.server.app = proof::endpoint::App::Hold;
-    pair.client.send(8).expect("room");
-    pair.client.send(40).expect("room");
-    pair.server.send(8).expect("room");
-    pair.settle();
-    // Where the server's message ends is in the middle of what the client sends, by chance.
-    let theirs = pair.client.session().delivered();
-    let before = pair.server.disk.content();
-    assert_eq!(pair.server.session().consume_through(theirs), Err(RefusedReason::Foreign));
-    assert_eq!(pair.server.disk.content(), before);
+    over_both(|carrier| {
+        let mut pair = Pair::connected(Setup::over(carrier));
+        pair.server.app = proof::endpoint::App::Hold;
+        pair.client.send(8).expect("room");
+        pair.client.send(40).expect("room");
+        pair.server.send(8).expect("room");
+        pair.settle();
+        // Where the server's message ends is in the middle of what the client sends, by chance.
+        let theirs = pair.client.session().delivered();
+        let before = pair.server.disk.content();
+        assert_eq!(pair.server.session().consume_through(theirs), Err(RefusedReason::Foreign));
+        assert_eq!(pair.server.disk.content(), before);
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Where plain bytes would hardly get past a checksum or a mark, the input says what to build, and now
 //! and then leaves it wrong.
 
+mod reader;
 mod recover;
 mod session;
 
@@ -15,6 +16,7 @@ use crate::name::Name;
 use crate::position::Position;
 
 pub use crate::login::fuzz::{login, machines};
+pub use reader::reader;
 pub use recover::recover;
 pub use session::session_input;
 
@@ -114,11 +116,12 @@ mod tests {
     /// A target and its body.
     struct Target(&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 6] = [
+    const TARGETS: [Target; 7] = [
         Target("frame", frame),
         Target("login", login),
         Target("machines", machines),
         Target("names", names),
+        Target("reader", reader),
         Target("recover", recover),
         Target("session_input", session_input),
     ];

@@ -151,6 +151,32 @@ impl Pair {
         moved
     }
 
+    pub(super) fn client_polls(&mut self) -> bool {
+        let polled = self.client.poll();
+        let moved = polled.unwrap_or_else(|fault| {
+            self.client.notes.push(Note::Fault(fault));
+            let ours = |connection: &Connection| matches!(connection.client, ClientEnd::Stream);
+            let index = self.connections.iter().position(ours).expect("it is attached to one");
+            self.hang_up(index);
+            true
+        });
+        self.bury();
+        moved
+    }
+
+    pub(super) fn server_polls(&mut self) -> bool {
+        let polled = self.server.poll();
+        let moved = polled.unwrap_or_else(|fault| {
+            self.server.notes.push(Note::Fault(fault));
+            let ours = |connection: &Connection| matches!(connection.server, ServerEnd::Stream(_));
+            let index = self.connections.iter().position(ours).expect("it is attached to one");
+            self.hang_up(index);
+            true
+        });
+        self.bury();
+        moved
+    }
+
     fn server_moves_on(&mut self, index: usize, next: Next) {
         if next == Next::Stream {
             // The session belongs to this connection now; an older one is fenced.

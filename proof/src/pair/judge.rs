@@ -31,6 +31,7 @@ impl Pair {
     #[track_caller]
     pub fn check_complete(&mut self) {
         self.check();
+        self.observe();
         let [client, server] = [self.client.truth().clone(), self.server.truth().clone()];
         assert_eq!(client.consumed.len(), server.committed.len(), "to the client");
         assert_eq!(server.consumed.len(), client.committed.len(), "to the server");

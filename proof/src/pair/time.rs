@@ -38,6 +38,7 @@ impl Pair {
     /// Tells both sides the time.
     pub fn tick(&mut self) {
         let now = self.clock.now();
+        self.observe();
         let told = |session: Option<&mut Session<_>>| session.map(|session| session.handle_timeout(now));
         match told(self.client.session.as_mut()) {
             Some(Err(timed_out)) => {

@@ -61,7 +61,7 @@ impl Trial {
         let header = header(geometry);
         let file = Shared::formatted(&header);
         let mut session = Session::open(file.clone(), Nonce::new(2)).expect("a sound file");
-        attach(&mut session, now, geometry);
+        attach(Carrier::Tcp, &mut session, now, geometry);
         let kind = Kind::new(5).expect("not 0");
         // As many as fit, and one that waits for room.
         while session.send(kind, &[7; 8][..8.min(geometry.largest() as usize)]).is_ok() {}
@@ -87,7 +87,9 @@ impl Trial {
             }
         }
         let image = self.file.image();
-        self.check_changes(&before, &image);
+        check_changes(&before, &image, self.sent.get(), self.consumes);
+        let standing = self.session.standing();
+        assert!(standing.acked <= standing.sent && standing.acked.get() == word(&image, layout::ACKED));
         assert!(self.session.poll_timeout().is_some(), "still attached: ending it is the host's business");
         Outcomes { events, fault, image, taken }
     }
@@ -114,23 +116,25 @@ impl Trial {
             }
         }
     }
+}
 
-    /// Only `acked` (and `floor` with it), `consumed` and `previous` can change, and only forwards.
-    fn check_changes(&self, before: &[u8], after: &[u8]) {
-        let word = |image: &[u8], at: usize| u64::from_le_bytes(*image[at..].first_chunk().expect("a word"));
-        for at in (0..before.len() & !7).step_by(8) {
-            let (old, new) = (word(before, at), word(after, at));
-            match at {
-                layout::ACKED => assert!(old <= new && new <= self.sent.get()),
-                layout::FLOOR => assert!(new <= self.sent.get()),
-                layout::CONSUMED => assert!(old == new || self.consumes && old < new),
-                layout::PREVIOUS => assert!(new == old || new == word(after, layout::CURRENT)),
-                _ => assert_eq!(old, new, "the word at {at}"),
-            }
+/// Only `acked` (and `floor` with it), `consumed` and `previous` can change by what a peer does, and only
+/// forwards.
+pub(super) fn check_changes(before: &[u8], after: &[u8], sent: u64, consumes: bool) {
+    for at in (0..before.len() & !7).step_by(8) {
+        let (old, new) = (word(before, at), word(after, at));
+        match at {
+            layout::ACKED => assert!(old <= new && new <= sent),
+            layout::FLOOR => assert!(new <= sent),
+            layout::CONSUMED => assert!(old == new || consumes && old < new),
+            layout::PREVIOUS => assert!(new == old || new == word(after, layout::CURRENT)),
+            _ => assert_eq!(old, new, "the word at {at}"),
         }
-        let standing = self.session.standing();
-        assert!(standing.acked <= standing.sent && standing.acked.get() == word(after, layout::ACKED));
     }
+}
+
+pub(super) fn word(image: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*image[at..].first_chunk().expect("a word"))
 }
 
 /// A stream of frames that are sound as far as the input wants them to be.
@@ -178,11 +182,14 @@ fn put(stream: &mut Vec<u8>, control: Control, ack: Position) {
     stream.extend_from_slice(&bytes[..len]);
 }
 
-fn session_id() -> SessionId {
+pub(super) const CLIENT_NONCE: Nonce = Nonce::new(3);
+pub(super) const ATTACHMENT: u64 = 6;
+
+pub(super) fn session_id() -> SessionId {
     SessionId::new(0xcafe << 110 | 5).expect("not 0")
 }
 
-fn header(geometry: Geometry) -> Header {
+pub(super) fn header(geometry: Geometry) -> Header {
     Header {
         role: Role::Server,
         session: session_id(),
@@ -194,7 +201,8 @@ fn header(geometry: Geometry) -> Header {
     }
 }
 
-fn attach(session: &mut Session<Shared>, now: Instant, geometry: Geometry) {
+/// Attaches a fresh session to a client whose file holds [`CLIENT_NONCE`].
+pub(super) fn attach(carrier: Carrier, session: &mut Session<Shared>, now: Instant, geometry: Geometry) {
     let streams = Streams { client: geometry, server: geometry };
     let confirm = Confirm {
         held: None,
@@ -202,13 +210,13 @@ fn attach(session: &mut Session<Shared>, now: Instant, geometry: Geometry) {
         disputed: false,
         token: None,
         undelivered: None,
-        nonce: Nonce::new(3),
+        nonce: CLIENT_NONCE,
     };
     let grant = Grant {
         outcome: Outcome::Fresh,
-        attachment: AttachmentId::new(6).expect("not 0"),
+        attachment: AttachmentId::new(ATTACHMENT).expect("not 0"),
         nonce: Nonce::new(4),
-        carrier: Carrier::Tcp,
+        carrier,
         user_data: UserData::default(),
         timing: Timing::new(Silence::default(), Silence::default()),
     };
@@ -216,27 +224,27 @@ fn attach(session: &mut Session<Shared>, now: Instant, geometry: Geometry) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an instant cannot be made otherwise; nothing depends on it")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 /// A storage that can be looked at while a session owns it: every store reaches a second copy.
 #[derive(Clone, Debug)]
-struct Shared {
+pub(super) struct Shared {
     memory: Memory,
     copy: Rc<RefCell<Memory>>,
     stores: Rc<Cell<u64>>,
 }
 
 impl Shared {
-    fn formatted(header: &Header) -> Self {
+    pub(super) fn formatted(header: &Header) -> Self {
         let mut memory = Memory::zeroed(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut memory, Nonce::new(1));
         let copy = Rc::new(RefCell::new(memory.clone()));
         Self { memory, copy, stores: Rc::default() }
     }
 
-    fn image(&self) -> Vec<u8> {
+    pub(super) fn image(&self) -> Vec<u8> {
         self.copy.borrow().image().to_vec()
     }
 }
