@@ -1,6 +1,9 @@
 //! A consumer that keeps messages for ever stops nobody but its own sender.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::time::Duration;
@@ -9,7 +12,21 @@ use support::app::{App, Habit, Note};
 use support::raw::{self, FAULT, Raw};
 use support::stage::Stage;
 use support::{kind, name};
-use tcpshm_driver::{RefusedReason, SendError, Silence};
+use tcpshm_driver::{Carrier, RefusedReason, SendError, Silence};
+
+carriers! {
+    a_full_ring_is_told_with_numbers_and_too_large_is_something_else,
+    for_hours_nothing_ends_and_what_is_held_stays_bounded,
+    acknowledgements_are_never_stuck_behind_held_messages,
+    consuming_what_was_held_makes_room_and_says_so_once,
+    held_messages_are_consumed_in_order_only,
+    held_messages_survive_a_reconnect_and_do_not_come_twice,
+    held_messages_come_again_after_a_restart_of_their_holder,
+    held_messages_are_void_after_a_reset,
+    a_message_that_was_merely_dropped_is_told_and_can_be_stepped_over,
+    two_applications_that_starve_each_other_are_both_told_once,
+    since_when_a_peer_is_behind_is_told_until_it_has_caught_up,
+}
 
 /// Bytes that a message of 100 takes.
 const FRAME: u64 = 120;
@@ -17,9 +34,12 @@ const FRAME: u64 = 120;
 const FIT: usize = 34;
 
 /// A server that holds whatever comes, and a client that has sent until nothing more went.
-fn full() -> (Stage, SendError) {
-    let silence = Silence::new(Duration::from_secs(900)).unwrap();
-    let mut stage = Stage::with(|server, client| {
+fn full(carrier: Carrier) -> (Stage, SendError) {
+    full_with(carrier, Silence::new(Duration::from_secs(900)).unwrap())
+}
+
+fn full_with(carrier: Carrier, silence: Silence) -> (Stage, SendError) {
+    let mut stage = Stage::over_with(carrier, |server, client| {
         (server.link.silence, client.link.silence) = (silence, silence);
     });
     stage.world.at_server().app = App::with(Habit::Hold);
@@ -60,9 +80,8 @@ fn let_go(stage: &mut Stage) {
     }
 }
 
-#[test]
-fn a_full_ring_is_told_with_numbers_and_too_large_is_something_else() {
-    let (mut stage, error) = full();
+fn a_full_ring_is_told_with_numbers_and_too_large_is_something_else(carrier: Carrier) {
+    let (mut stage, error) = full(carrier);
     let free = 4096 - 8 - FIT as u64 * FRAME;
     assert_eq!(error, SendError::Full { needed: FRAME, free, unconsumed: FIT as u64 * FRAME });
     let now = stage.world.now;
@@ -72,9 +91,9 @@ fn a_full_ring_is_told_with_numbers_and_too_large_is_something_else() {
     assert_eq!(link.undelivered().messages, FIT as u64);
 }
 
-#[test]
-fn for_hours_nothing_ends_and_what_is_held_stays_bounded() {
-    let (mut stage, _) = full();
+fn for_hours_nothing_ends_and_what_is_held_stays_bounded(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
+    stage.world.stride = Duration::from_secs(60);
     stage.world.pass(Duration::from_secs(5 * 3600));
     let now = stage.world.now;
     let (server, client) = stage.world.both();
@@ -83,9 +102,8 @@ fn for_hours_nothing_ends_and_what_is_held_stays_bounded() {
     assert_eq!((link.held(), server.app.received.len()), (FIT as u64, FIT), "nothing came twice");
 }
 
-#[test]
-fn acknowledgements_are_never_stuck_behind_held_messages() {
-    let (mut stage, _) = full();
+fn acknowledgements_are_never_stuck_behind_held_messages(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     for round in 0..20 {
         fill_back(&mut stage);
         // The client's acknowledgements come behind messages that the server holds.
@@ -98,9 +116,8 @@ fn acknowledgements_are_never_stuck_behind_held_messages() {
     assert_eq!(stage.world.at_server().app.held.len(), FIT);
 }
 
-#[test]
-fn consuming_what_was_held_makes_room_and_says_so_once() {
-    let (mut stage, _) = full();
+fn consuming_what_was_held_makes_room_and_says_so_once(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     let_go(&mut stage);
     stage
         .world
@@ -111,9 +128,8 @@ fn consuming_what_was_held_makes_room_and_says_so_once() {
     assert_eq!(writable.count(), 1);
 }
 
-#[test]
-fn held_messages_are_consumed_in_order_only() {
-    let (mut stage, _) = full();
+fn held_messages_are_consumed_in_order_only(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     let now = stage.world.now;
     let server = stage.world.at_server();
     let mut link = server.driver.link(now, &name("client")).unwrap();
@@ -128,9 +144,8 @@ fn held_messages_are_consumed_in_order_only() {
     let_go(&mut stage);
 }
 
-#[test]
-fn held_messages_survive_a_reconnect_and_do_not_come_twice() {
-    let (mut stage, _) = full();
+fn held_messages_survive_a_reconnect_and_do_not_come_twice(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     for _ in 0..3 {
         stage.stop_client();
         stage.start_client(App::default());
@@ -147,9 +162,8 @@ fn held_messages_survive_a_reconnect_and_do_not_come_twice() {
     assert_eq!((link.undelivered().messages, link.space()), (0, 4096 - 8));
 }
 
-#[test]
-fn held_messages_come_again_after_a_restart_of_their_holder() {
-    let (mut stage, _) = full();
+fn held_messages_come_again_after_a_restart_of_their_holder(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     stage.stop_server();
     stage.start_server(App::default());
     stage.world.until("all of it", |world| world.at_server().app.received.len() == FIT);
@@ -157,11 +171,10 @@ fn held_messages_come_again_after_a_restart_of_their_holder() {
     assert!(numbers.iter().copied().eq(0..u8::try_from(FIT).unwrap()));
 }
 
-#[test]
-fn held_messages_are_void_after_a_reset() {
-    let (mut stage, _) = full();
+fn held_messages_are_void_after_a_reset(carrier: Carrier) {
+    let (mut stage, _) = full(carrier);
     stage.stop_client();
-    support::files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.connected();
     let now = stage.world.now;
@@ -176,9 +189,8 @@ fn held_messages_are_void_after_a_reset() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_message_that_was_merely_dropped_is_told_and_can_be_stepped_over() {
-    let mut stage = Stage::new();
+fn a_message_that_was_merely_dropped_is_told_and_can_be_stepped_over(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.at_server().app.habit = Habit::Ignore;
     for text in ["one", "two", "three"] {
         stage.world.send(0, text.as_bytes());
@@ -201,9 +213,8 @@ fn a_message_that_was_merely_dropped_is_told_and_can_be_stepped_over() {
     stage.world.until("the rest", |world| world.at_server().app.texts() == ["three"]);
 }
 
-#[test]
-fn two_applications_that_starve_each_other_are_both_told_once() {
-    let (mut stage, _) = full();
+fn two_applications_that_starve_each_other_are_both_told_once(carrier: Carrier) {
+    let (mut stage, _) = full_with(carrier, Silence::default());
     stage.world.clients[0].app.habit = Habit::Hold;
     fill_back(&mut stage);
     stage.world.pass(Duration::from_secs(60));
@@ -224,6 +235,27 @@ fn two_applications_that_starve_each_other_are_both_told_once() {
     fill(&mut stage);
     stage.world.pass(Duration::from_secs(60));
     assert_eq!(stage.world.clients[0].app.stalls().len(), 1, "it is over");
+}
+
+fn since_when_a_peer_is_behind_is_told_until_it_has_caught_up(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
+    let behind = |stage: &mut Stage| {
+        let now = stage.world.now;
+        stage.world.clients[0].driver.link(now).unwrap().behind_since()
+    };
+    assert_eq!(behind(&mut stage), None);
+    stage.world.at_server().app.habit = Habit::Hold;
+    let start = stage.world.now;
+    fill(&mut stage);
+    stage.world.pass(Duration::from_secs(10));
+    let since = behind(&mut stage).expect("nothing was consumed");
+    assert!(since >= start && since - start < Duration::from_millis(100), "{:?}", since - start);
+    let_go(&mut stage);
+    stage.world.calm();
+    // Looked at once, and told from then on.
+    behind(&mut stage);
+    stage.world.pass(Duration::from_secs(2));
+    assert_eq!(behind(&mut stage), None);
 }
 
 #[test]

@@ -9,8 +9,9 @@ use support::process::alone;
 use support::raw::{self, Raw};
 use support::siege::Siege;
 use support::stage::Stage;
-use tcpshm_driver::Driver;
+use support::wish;
 use tcpshm_driver::mio::Events;
+use tcpshm_driver::{Carrier, Driver};
 
 /// Messages of kind 2, one after the other.
 struct Torrent {
@@ -145,4 +146,63 @@ fn a_link_that_the_host_asks_for_and_does_not_use_makes_no_work() {
     assert_eq!(client.driver.link(now).unwrap().held(), 0);
     assert!(server.driver.timeout(now) > Some(Duration::ZERO));
     assert!(client.driver.timeout(now) > Some(Duration::ZERO));
+}
+
+/// A client on shared memory, beside the good one.
+fn on_memory(siege: &mut Siege, name: &str) -> usize {
+    let mut config = siege.stage.client.clone();
+    (config.link.name, config.carrier) = (support::name(name), wish(Carrier::Shm));
+    config.link.directory = siege.stage.theirs.path().to_owned();
+    siege.world().connect(config, App::default());
+    let index = siege.world().clients.len() - 1;
+    siege.world().until("a link", |world| world.clients[index].driver.is_connected());
+    index
+}
+
+#[test]
+fn an_endless_link_on_shared_memory_starves_neither_another_nor_one_over_tcp() {
+    let _alone = alone();
+    let mut siege = Siege::new();
+    let greedy = on_memory(&mut siege, "greedy");
+    let modest = on_memory(&mut siege, "modest");
+    siege.world().clients[modest].app.habit = Habit::Echo;
+    siege.world().send(modest, b"ball");
+    let (echoes, turns, mut poured) = (siege.echoes(), 500, 0);
+    for _ in 0..turns {
+        let now = siege.world().now;
+        let mut link = siege.world().clients[greedy].driver.link(now).expect("a link");
+        while link.send(support::kind(2), &[0xaa; 8]).is_ok() {
+            poured += 1;
+        }
+        drop(link);
+        siege.world().turn();
+        siege.world().at_server().app.received.clear();
+    }
+    assert!(poured > 64 * turns, "only {poured} messages in {turns} turns: not endless");
+    let echoes = siege.echoes() - echoes;
+    assert!(echoes >= turns / 2 - 5, "{echoes} echoes over TCP in {turns} turns");
+    let echoes = siege.world().clients[modest].app.received.len();
+    assert!(echoes >= turns - 5, "{echoes} echoes over shared memory in {turns} turns");
+}
+
+#[test]
+fn endless_input_over_tcp_does_not_starve_a_link_on_shared_memory() {
+    let _alone = alone();
+    let mut siege = Siege::with(|server, _| server.link.read_budget = 64 * 1024);
+    let modest = on_memory(&mut siege, "modest");
+    siege.world().clients[modest].app.habit = Habit::Echo;
+    siege.world().send(modest, b"ball");
+    let mut raw = Raw::connect(siege.stage.client.addresses[0]);
+    raw.log_in(siege.world(), "greedy", ID);
+    let mut torrent = Torrent::over(raw);
+    let (echoes, turns) = (siege.world().clients[modest].app.received.len(), 300);
+    for _ in 0..turns {
+        torrent.pour();
+        siege.world().turn();
+        torrent.raw.listen();
+        siege.world().at_server().app.received.clear();
+    }
+    assert!(torrent.bytes > turns * 16 * 1024, "only {} bytes: not endless", torrent.bytes);
+    let echoes = siege.world().clients[modest].app.received.len() - echoes;
+    assert!(echoes >= turns - 5, "{echoes} echoes over shared memory in {turns} turns");
 }

@@ -4,6 +4,9 @@
 //! `SEEDS=100..200 cargo test -p tcpshm-driver --test chaos` runs others than the usual seeds.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::collections::HashMap;
@@ -14,11 +17,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use support::{World, client, kind, name, server};
+use tcpshm_driver::protocol::login::CarrierWish;
 use tcpshm_driver::{
-    ClientConfig, Connected, Dispute, Handler, Held, Link, LoginRefused, Name, Policy, Received, RefusalCode,
-    ServerConfig,
+    Carrier, ClientConfig, Connected, Dispute, Handler, Held, Link, LoginRefused, Name, Policy, Received,
+    RefusalCode, ServerConfig,
 };
 use tempfile::TempDir;
+
+carriers! {
+    whatever_happens_every_request_is_answered_once_and_in_order,
+}
 
 const CLIENTS: usize = 3;
 const SEEDS: Range<u64> = 0..8;
@@ -119,12 +127,15 @@ struct Chaos {
     random: Rng,
     server: ServerConfig,
     clients: Vec<ClientConfig>,
-    _directories: Vec<TempDir>,
+    /// What the clients may wish.
+    wishes: &'static [CarrierWish],
+    _directory: TempDir,
 }
 
 impl Chaos {
-    fn new(seed: u64) -> Self {
-        let directories: Vec<TempDir> = (0..=CLIENTS).map(|_| tempfile::tempdir().unwrap()).collect();
+    fn new(seed: u64, wishes: &'static [CarrierWish]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut random = Rng::with_seed(seed);
         let mut world = World::new();
         // A third each with an ordinary host, one that repeats events and one that spins.
         match seed % 3 {
@@ -132,18 +143,19 @@ impl Chaos {
             2 => world.spins = true,
             _ => {}
         }
-        let mut server = server(directories[CLIENTS].path());
+        let mut server = server(directory.path());
         let address = world.serve(server.clone(), Answers::new(seed));
         server.listen = vec![address];
         let mut clients = Vec::new();
-        for (number, directory) in directories[..CLIENTS].iter().enumerate() {
+        for number in 0..CLIENTS {
             let near: SocketAddr = world.lay_cable(address);
             let mut config = client(directory.path(), near);
             config.link.name = name(&format!("client-{number}"));
+            config.carrier = wishes[random.usize(..wishes.len())];
             world.connect(config.clone(), Requests::default());
             clients.push(config);
         }
-        Chaos { world, random: Rng::with_seed(seed), server, clients, _directories: directories }
+        Chaos { world, random, server, clients, wishes, _directory: directory }
     }
 
     fn step(&mut self) {
@@ -161,6 +173,7 @@ impl Chaos {
                 let time = Duration::from_millis(self.random.u64(..2000));
                 self.world.pass(time);
             }
+            9 => self.change_carrier(number),
             _ => self.send(number),
         }
         (0..self.random.usize(..12)).for_each(|_| self.world.turn());
@@ -180,6 +193,17 @@ impl Chaos {
         }
     }
 
+    fn a_wish(&mut self) -> CarrierWish {
+        self.wishes[self.random.usize(..self.wishes.len())]
+    }
+
+    fn change_carrier(&mut self, number: usize) {
+        let (now, wish) = (self.world.now, self.a_wish());
+        self.clients[number].carrier = wish;
+        let client = &mut self.world.clients[number];
+        client.driver.change_carrier(now, wish, &mut client.app);
+    }
+
     fn restart_server(&mut self) {
         self.world.server = None;
         if self.random.bool() {
@@ -195,6 +219,7 @@ impl Chaos {
         if self.random.bool() {
             self.world.turn();
         }
+        self.clients[number].carrier = self.a_wish();
         self.world.connect(self.clients[number].clone(), app);
         let restarted = self.world.clients.pop().unwrap();
         self.world.clients.insert(number, restarted);
@@ -236,11 +261,12 @@ fn seeds() -> Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
-#[test]
-fn whatever_happens_every_request_is_answered_once_and_in_order() {
+/// Runs all seeds with clients that wish now this, now that.
+#[track_caller]
+fn run(wishes: &'static [CarrierWish]) {
     let mut answered = 0;
     for seed in seeds() {
-        let mut chaos = Chaos::new(seed);
+        let mut chaos = Chaos::new(seed, wishes);
         let run = AssertUnwindSafe(|| {
             (0..STEPS).for_each(|_| chaos.step());
             chaos.end();
@@ -252,4 +278,16 @@ fn whatever_happens_every_request_is_answered_once_and_in_order() {
         }
     }
     assert!(answered > 1000, "only {answered} requests were answered");
+}
+
+fn whatever_happens_every_request_is_answered_once_and_in_order(carrier: Carrier) {
+    run(match carrier {
+        Carrier::Tcp => &[CarrierWish::Tcp],
+        Carrier::Shm => &[CarrierWish::Shm],
+    });
+}
+
+#[test]
+fn whatever_happens_to_links_that_change_carriers_every_request_is_answered_once_and_in_order() {
+    run(&[CarrierWish::Tcp, CarrierWish::Shm, CarrierWish::Auto]);
 }

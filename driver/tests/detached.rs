@@ -1,5 +1,9 @@
 //! Links without a connection: what a server keeps open of them, and what it opens when it is asked.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::collections::VecDeque;
@@ -7,8 +11,13 @@ use std::collections::VecDeque;
 use support::app::{App, Habit};
 use support::raw::{self, Raw};
 use support::stage::Stage;
-use support::{World, client, kind, name, server};
-use tcpshm_driver::{Handler, Held, Link, Name, Received, SessionId};
+use support::{World, client, files, kind, name, server};
+use tcpshm_driver::{Carrier, Handler, Held, Link, Name, Received, SessionId};
+
+carriers! {
+    a_session_that_is_closed_to_make_room_leaves_the_file_that_was_removed_under_it,
+    a_link_that_has_a_file_is_opened_however_many_others_hold_messages,
+}
 
 /// Holds everything, and counts the sessions that were closed over its head.
 #[derive(Default)]
@@ -61,9 +70,8 @@ fn links_left_with_held_messages_are_bounded_and_what_was_held_comes_again() {
     assert_eq!(link.consumed().position().get(), 0, "nothing was consumed");
 }
 
-#[test]
-fn a_link_that_has_a_file_is_opened_however_many_others_hold_messages() {
-    let mut stage = Stage::with(|server, _| server.max_detached = 1);
+fn a_link_that_has_a_file_is_opened_however_many_others_hold_messages(carrier: Carrier) {
+    let mut stage = Stage::over_with(carrier, |server, _| server.max_detached = 1);
     let directory = tempfile::tempdir().unwrap();
     let mut other = client(directory.path(), stage.client.addresses[0]);
     other.link.name = name("other");
@@ -88,4 +96,21 @@ fn a_link_that_has_a_file_is_opened_however_many_others_hold_messages() {
     drop(link);
     stage.world.connect(other, App::default());
     stage.world.until("the message", |world| world.clients[0].app.texts() == ["for later"]);
+}
+
+fn a_session_that_is_closed_to_make_room_leaves_the_file_that_was_removed_under_it(carrier: Carrier) {
+    let mut stage = Stage::over_with(carrier, |server, _| server.max_detached = 1);
+    stage.stop_client();
+    stage.world.answer(b"kept");
+    std::fs::remove_file(files::server_file(stage.theirs.path())).expect("it is there");
+    let mut other = stage.client.clone();
+    other.link.name = name("other");
+    stage.world.connect(other, App::default());
+    stage.connected();
+    stage.stop_client();
+    let now = stage.world.now;
+    assert!(stage.world.at_server().driver.link(now, &name("client")).is_none(), "it was closed");
+    stage.start_client(App::default());
+    stage.world.until("the message", |world| world.clients[0].app.texts() == ["kept"]);
+    assert!(stage.world.at_server().app.disputes().is_empty());
 }

@@ -1,10 +1,18 @@
 //! Requests go out, replies come back, and both sides may be replaced at any time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
-use support::{World, client, name, server};
-use tcpshm_driver::{Handler, Kind, Link, Received};
+use support::files::Home;
+use support::{World, client, name, server, wish};
+use tcpshm_driver::{Carrier, Handler, Kind, Link, Received};
+
+carriers! {
+    every_request_is_answered_once_and_in_order_across_restarts_of_the_server,
+}
 
 #[derive(Default)]
 struct Echo {
@@ -49,14 +57,15 @@ impl Handler for Counter {
     }
 }
 
-#[test]
-fn every_request_is_answered_once_and_in_order_across_restarts_of_the_server() {
-    let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+fn every_request_is_answered_once_and_in_order_across_restarts_of_the_server(carrier: Carrier) {
+    let [ours, theirs] = Home::pair(carrier);
     let mut world: World<Echo, Counter> = World::new();
     let mut config = server(theirs.path());
     let address = world.serve(config.clone(), Echo::default());
     config.listen = vec![address];
-    world.connect(client(ours.path(), address), Counter::default());
+    let mut client = client(ours.path(), address);
+    client.carrier = wish(carrier);
+    world.connect(client, Counter::default());
     for stop in [1000, 2500, 4000] {
         world.until("some replies", |world| world.clients[0].app.received >= stop);
         world.server = None;

@@ -1,5 +1,9 @@
 //! How a connection ends: at once, with its reason, and without loss.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::time::Duration;
@@ -8,7 +12,20 @@ use support::app::{App, Habit};
 use support::raw::{self, CLOSE, HEARTBEAT, Raw};
 use support::stage::Stage;
 use support::{kind, name};
-use tcpshm_driver::{Driver, Silence};
+use tcpshm_driver::{Carrier, Driver, Silence};
+
+carriers! {
+    a_client_notices_at_once_that_its_server_ended_with_its_last_bytes,
+    a_link_closed_by_its_application_tells_the_peer_and_loses_nothing,
+    a_link_closed_by_the_servers_application_tells_the_client,
+    a_link_closed_in_the_middle_of_a_stream_tells_its_reason_to_a_peer_that_is_still_sending,
+    a_server_that_shuts_down_tells_every_peer_and_waits_for_none,
+    a_client_that_shuts_down_tells_its_server_and_does_nothing_more,
+    a_peer_that_is_silent_for_too_long_is_given_up_and_the_link_goes_on_later,
+    bytes_that_wait_after_a_long_pause_of_this_process_count_as_a_sign_of_life,
+    an_idle_link_lives_on_by_its_heartbeats,
+    a_close_right_behind_the_login_is_told_with_its_reason,
+}
 
 /// The reasons in a close frame, as they are numbered on the wire.
 const APPLICATION: u64 = 1;
@@ -36,20 +53,22 @@ fn an_end_that_comes_together_with_the_last_bytes_is_noticed_at_once() {
     }
 }
 
-#[test]
-fn a_client_notices_at_once_that_its_server_ended_with_its_last_bytes() {
-    let mut stage = Stage::new();
+fn a_client_notices_at_once_that_its_server_ended_with_its_last_bytes(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.answer(b"last words");
     let start = stage.world.now;
     stage.world.server = None;
     stage.world.until("the end", |world| !world.clients[0].driver.is_connected());
     assert!(stage.world.now - start < Duration::from_millis(500), "not at the end of a silence");
-    assert_eq!(stage.world.clients[0].app.texts(), ["first", "last words"]);
+    if carrier == Carrier::Shm {
+        // What is in its memory was not handed over, and comes with the next connection.
+        stage.start_server(App::default());
+    }
+    stage.world.until("all of it", |world| world.clients[0].app.texts() == ["first", "last words"]);
 }
 
-#[test]
-fn a_link_closed_by_its_application_tells_the_peer_and_loses_nothing() {
-    let mut stage = Stage::new();
+fn a_link_closed_by_its_application_tells_the_peer_and_loses_nothing(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let now = stage.world.now;
     let mut link = stage.world.clients[0].driver.link(now).unwrap();
     link.send(kind(1), b"before").unwrap();
@@ -64,9 +83,8 @@ fn a_link_closed_by_its_application_tells_the_peer_and_loses_nothing() {
     assert_eq!(server.app.texts(), ["first", "before"]);
 }
 
-#[test]
-fn a_link_closed_by_the_servers_application_tells_the_client() {
-    let mut stage = Stage::new();
+fn a_link_closed_by_the_servers_application_tells_the_client(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let now = stage.world.now;
     stage.world.at_server().driver.link(now, &name("client")).unwrap().close();
     stage.world.until("a new connection", |world| world.clients[0].app.outcomes().len() == 2);
@@ -75,10 +93,11 @@ fn a_link_closed_by_the_servers_application_tells_the_client() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_link_closed_in_the_middle_of_a_stream_tells_its_reason_to_a_peer_that_is_still_sending() {
+fn a_link_closed_in_the_middle_of_a_stream_tells_its_reason_to_a_peer_that_is_still_sending(
+    carrier: Carrier,
+) {
     for round in 0..20 {
-        let mut stage = Stage::new();
+        let mut stage = Stage::over(carrier);
         stage.world.at_server().app.habit = Habit::Echo;
         for number in 0..50 {
             stage.world.send(0, format!("{number:0400}").as_bytes()[..40].as_ref());
@@ -93,9 +112,8 @@ fn a_link_closed_in_the_middle_of_a_stream_tells_its_reason_to_a_peer_that_is_st
     }
 }
 
-#[test]
-fn a_server_that_shuts_down_tells_every_peer_and_waits_for_none() {
-    let mut stage = Stage::new();
+fn a_server_that_shuts_down_tells_every_peer_and_waits_for_none(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let mut raw = Raw::connect(stage.client.addresses[0]);
     raw.log_in(&mut stage.world, "guest", 9);
     stage.world.answer(b"queued before the end");
@@ -109,17 +127,18 @@ fn a_server_that_shuts_down_tells_every_peer_and_waits_for_none() {
     assert_eq!(raw.close_reason(), Some(SHUTTING_DOWN));
     stage.world.until("the client's notice", |world| !world.clients[0].driver.is_connected());
     assert_eq!(stage.world.clients[0].app.endings(), ["ByPeer(ShuttingDown)"]);
-    assert!(stage.world.clients[0].app.texts().contains(&"queued before the end"));
+    if carrier == Carrier::Tcp {
+        assert!(stage.world.clients[0].app.texts().contains(&"queued before the end"));
+    }
 
     stage.world.server = None;
     stage.start_server(App::with(Habit::Echo));
-    stage.connected();
+    stage.world.until("all of it", |world| world.clients[0].app.texts().contains(&"queued before the end"));
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_client_that_shuts_down_tells_its_server_and_does_nothing_more() {
-    let mut stage = Stage::new();
+fn a_client_that_shuts_down_tells_its_server_and_does_nothing_more(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let now = stage.world.now;
     let client = &mut stage.world.clients[0];
     client.driver.shut_down(now, &mut client.app);
@@ -131,10 +150,9 @@ fn a_client_that_shuts_down_tells_its_server_and_does_nothing_more() {
     assert_eq!(stage.world.clients[0].app.outcomes().len(), 1, "it does not come back");
 }
 
-#[test]
-fn a_peer_that_is_silent_for_too_long_is_given_up_and_the_link_goes_on_later() {
+fn a_peer_that_is_silent_for_too_long_is_given_up_and_the_link_goes_on_later(carrier: Carrier) {
     let silence = Duration::from_secs(2);
-    let mut stage = Stage::with(|server, client| {
+    let mut stage = Stage::over_with(carrier, |server, client| {
         server.link.silence = Silence::new(silence).unwrap();
         client.link.silence = Silence::new(Duration::from_secs(3600)).unwrap();
     });
@@ -154,11 +172,14 @@ fn a_peer_that_is_silent_for_too_long_is_given_up_and_the_link_goes_on_later() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn bytes_that_wait_after_a_long_pause_of_this_process_count_as_a_sign_of_life() {
-    let mut stage = Stage::new();
+fn bytes_that_wait_after_a_long_pause_of_this_process_count_as_a_sign_of_life(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.send(0, b"while it stood still");
-    // Both clocks are one here, so only the server must not look at its timers first.
+    // Both clocks are one here, so the client speaks while it is early, and then the server wakes late.
+    stage.world.now += Duration::from_millis(1500);
+    let now = stage.world.now;
+    let client = &mut stage.world.clients[0];
+    client.driver.handle_timeout(now, &mut client.app);
     stage.world.now += Duration::from_secs(60);
     let now = stage.world.now;
     let server = stage.world.at_server();
@@ -167,9 +188,9 @@ fn bytes_that_wait_after_a_long_pause_of_this_process_count_as_a_sign_of_life() 
     assert_eq!(server.app.texts(), ["first", "while it stood still"]);
 }
 
-#[test]
-fn an_idle_link_lives_on_by_its_heartbeats() {
-    let mut stage = Stage::new();
+fn an_idle_link_lives_on_by_its_heartbeats(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
+    stage.world.stride = Duration::from_millis(500);
     let turns = stage.world.turns;
     stage.world.pass(Duration::from_secs(120));
     let (server, client) = stage.world.both();
@@ -201,18 +222,27 @@ fn the_last_frame_of_a_closed_link_says_why() {
     assert_eq!((last.mark, raw.close_reason()), (CLOSE, Some(APPLICATION)));
 }
 
-#[test]
-fn a_close_right_behind_the_login_is_told_with_its_reason() {
-    let mut stage = Stage::new();
+fn a_close_right_behind_the_login_is_told_with_its_reason(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
     stage.world.at_server().app.closes = true;
     stage.start_client(App::default());
-    stage.world.until("an end", |world| !world.clients[0].app.endings().is_empty());
-    assert_eq!(stage.world.clients[0].app.story()[..2], ["Resumed", "ByPeer(Application)"]);
+    stage.world.until("an end", |world| world.at_server().app.endings().len() > 1);
     assert_eq!(stage.world.at_server().app.endings(), ["Cut", "Closed"]);
     // However often it happens, it does not become a busy loop.
     stage.world.pass(Duration::from_secs(20));
-    let attempts = stage.world.clients[0].app.outcomes().len();
+    let app = &stage.world.clients[0].app;
+    let attempts = match carrier {
+        Carrier::Tcp => {
+            assert_eq!(app.story()[..2], ["Resumed", "ByPeer(Application)"]);
+            app.outcomes().len()
+        }
+        // By the time that the Ready is read there is no memory to attach to.
+        Carrier::Shm => {
+            assert!(app.story().is_empty() && app.refusals().is_empty() && app.not_shared.is_empty());
+            app.unreachable.len()
+        }
+    };
     assert!((15..150).contains(&attempts), "{attempts} in 20 s");
     stage.world.at_server().app.closes = false;
     stage.connected();

@@ -58,12 +58,12 @@ fn another_ring_size_in_the_configuration_is_told_with_both_sizes() {
 #[test]
 fn a_second_client_under_the_same_name_and_directory_cannot_be_set_up() {
     let mut stage = Stage::new();
-    let before = files::contents(stage.ours.path());
+    let before = stage.ours.contents();
     let error = Client::new(stage.client.clone()).unwrap_err();
     assert!(matches!(error, SetupError::Directory(DirectoryError::Locked { .. })), "{error}");
     let lock = stage.ours.path().join("c~client.lock");
     assert!(error.to_string().contains(lock.to_str().unwrap()), "{error}");
-    assert_eq!(files::contents(stage.ours.path()), before);
+    assert_eq!(stage.ours.contents(), before);
     stage.exchange("on we go");
 }
 

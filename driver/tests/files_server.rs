@@ -127,14 +127,14 @@ fn a_file_of_another_size_is_used_as_it_is_where_the_configuration_says_so() {
 #[test]
 fn a_second_server_under_the_same_name_and_directory_cannot_be_set_up() {
     let mut stage = Stage::new();
-    let before = files::contents(stage.theirs.path());
+    let before = stage.theirs.contents();
     let mut config = stage.server.clone();
     config.listen = vec![support::loopback()];
     let error = Server::bind(config).unwrap_err();
     assert!(matches!(error, SetupError::Directory(DirectoryError::Locked { .. })), "{error}");
     let lock = stage.theirs.path().join("s~server.lock");
     assert!(error.to_string().contains(lock.to_str().unwrap()), "{error}");
-    assert_eq!(files::contents(stage.theirs.path()), before);
+    assert_eq!(stage.theirs.contents(), before);
     stage.exchange("on we go");
 }
 
@@ -164,7 +164,7 @@ fn a_reset_whose_last_step_was_cut_off_by_a_kill_is_finished_at_the_next_login()
     let mut stage = Stage::new();
     stage.stop_client();
     stage.world.answer(b"for nobody");
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.connected();
     let current = stage.session_at_server().get();

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
 use support::app::App;
+use support::client;
 use support::process::alone;
 use support::raw::{self, Raw};
 use support::siege::Siege;
-use support::{client, files};
 use tcpshm_driver::RefusalCode;
 
 const FLOOD: usize = 2_000;
@@ -115,7 +115,7 @@ fn a_good_login_gets_through_a_flood() {
         all.extend(flood(&mut siege, 50, |_| Vec::new()));
     }
     siege.world().until("the link", |world| world.clients[1].driver.is_connected());
-    assert!(files::names(siege.stage.theirs.path()).contains(&"s~server~newcomer.link".to_owned()));
+    assert!(siege.stage.theirs.names().contains(&"s~server~newcomer.link".to_owned()));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_flood_of_links_stops_at_the_most_there_may_be() {
         all.iter().filter(|raw| raw.refusal().map(|refusal| refusal.code) == Some(RefusalCode::Overloaded));
     assert_eq!(refused.count(), 6, "one place is the good client's");
     assert_eq!(siege.world().at_server().driver.connections(), 5);
-    assert_eq!(files::names(siege.stage.theirs.path()).len(), 5, "the refused ones left no file");
+    assert_eq!(siege.stage.theirs.names().len(), 5, "the refused ones left no file");
 }
 
 /// A connection from one of the other addresses that this machine has for itself.

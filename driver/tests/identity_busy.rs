@@ -1,30 +1,44 @@
 //! A second process under a name that is live: it is told so, and the live link notices nothing.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::time::Duration;
 
 use support::app::{App, Habit};
+use support::client;
+use support::files::Home;
 use support::stage::Stage;
-use support::{client, files};
-use tcpshm_driver::{ClientConfig, Outcome, RefusalCode};
+use tcpshm_driver::protocol::login::CarrierWish;
+use tcpshm_driver::{Carrier, ClientConfig, Outcome, RefusalCode};
 use tempfile::TempDir;
+
+carriers! {
+    a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed,
+    a_second_client_waits_at_most_the_longest_back_off_between_attempts,
+    after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told,
+    a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns,
+    two_clients_of_one_name_with_different_servers_do_not_meet,
+}
 
 fn second_client(stage: &Stage) -> (TempDir, ClientConfig) {
     let directory = tempfile::tempdir().unwrap();
-    let config = client(directory.path(), stage.client.addresses[0]);
+    let mut config = client(directory.path(), stage.client.addresses[0]);
+    // The directory of the first is locked, and shared memory cannot be had with another one.
+    config.carrier = CarrierWish::Auto;
     (directory, config)
 }
 
-#[test]
-fn a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed() {
-    let mut stage = Stage::new();
+fn a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let (_directory, config) = second_client(&stage);
-    let before = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    let before = [&stage.ours, &stage.theirs].map(Home::contents);
     stage.world.connect(config, App::default());
     stage.world.until("refusals", |world| world.clients[1].app.refusals().len() == 5);
-    assert_eq!([stage.ours.path(), stage.theirs.path()].map(files::contents), before);
+    assert_eq!([&stage.ours, &stage.theirs].map(Home::contents), before);
 
     let [first, second] = &stage.world.clients[..] else { panic!("two clients") };
     assert!(second.app.refusals().iter().all(|refused| refused.refusal.code == RefusalCode::Busy));
@@ -37,9 +51,8 @@ fn a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_second_client_waits_at_most_the_longest_back_off_between_attempts() {
-    let mut stage = Stage::new();
+fn a_second_client_waits_at_most_the_longest_back_off_between_attempts(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let (_directory, config) = second_client(&stage);
     stage.world.connect(config, App::default());
     stage.world.pass(Duration::from_secs(30));
@@ -49,9 +62,8 @@ fn a_second_client_waits_at_most_the_longest_back_off_between_attempts() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told() {
-    let mut stage = Stage::new();
+fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let (_directory, config) = second_client(&stage);
     stage.world.connect(config, App::default());
     stage.world.until("a refusal", |world| !world.clients[1].app.refusals().is_empty());
@@ -64,11 +76,10 @@ fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told()
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns() {
-    let mut stage = Stage::new();
+fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let (directory, config) = second_client(&stage);
-    files::copy(stage.ours.path(), directory.path());
+    stage.ours.copy_to(directory.path());
     stage.world.connect(config, App::default());
     // In no way can it be told from the original, until one of them goes on.
     stage.world.until("the clone", |world| world.clients[1].driver.is_connected());
@@ -82,10 +93,9 @@ fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_tur
     stage.exchange("on we go");
 }
 
-#[test]
-fn two_clients_of_one_name_with_different_servers_do_not_meet() {
-    let mut stage = Stage::new();
-    let mut other = Stage::with(|server, client| {
+fn two_clients_of_one_name_with_different_servers_do_not_meet(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
+    let mut other = Stage::over_with(carrier, |server, client| {
         server.link.name = "another".parse().unwrap();
         client.link.name = "client".parse().unwrap();
     });

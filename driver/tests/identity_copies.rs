@@ -2,12 +2,25 @@
 //! positions fit.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use support::app::{App, Habit};
-use support::files;
+use support::files::Home;
 use support::stage::Stage;
-use tcpshm_driver::{Outcome, Quarrel};
+use tcpshm_driver::{Carrier, Outcome, Quarrel};
+
+carriers! {
+    an_older_copy_of_the_clients_files_is_noticed,
+    a_copy_of_the_clients_files_whose_positions_fit_is_noticed,
+    a_copy_taken_during_the_last_connection_is_noticed_by_its_positions,
+    a_message_of_a_restored_copy_never_replaces_one_that_the_server_holds,
+    an_older_copy_of_the_servers_files_is_noticed,
+    a_copy_of_the_servers_files_whose_positions_fit_is_noticed,
+    putting_back_the_newest_copy_is_no_divergence,
+}
 
 /// What both sides were told after a copy was put back, with the messages that were given up: the
 /// client's, then the server's.
@@ -30,26 +43,24 @@ fn told_of_a_divergence(stage: &mut Stage, ours: u64, theirs: u64) {
     stage.exchange("on we go");
 }
 
-#[test]
-fn an_older_copy_of_the_clients_files_is_noticed() {
-    let mut stage = Stage::new();
+fn an_older_copy_of_the_clients_files_is_noticed(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
-    let backup = files::back_up(stage.ours.path());
+    let backup = stage.ours.back_up();
     stage.start_client(App::default());
     stage.connected();
     stage.exchange("after the backup");
     stage.stop_client();
-    files::restore(stage.ours.path(), &backup);
+    stage.ours.restore(&backup);
     stage.start_client(App::default());
     stage.connected();
     told_of_a_divergence(&mut stage, 0, 0);
 }
 
-#[test]
-fn a_copy_of_the_clients_files_whose_positions_fit_is_noticed() {
-    let mut stage = Stage::new();
+fn a_copy_of_the_clients_files_whose_positions_fit_is_noticed(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
-    let backup = files::back_up(stage.ours.path());
+    let backup = stage.ours.back_up();
     stage.start_client(App::default());
     stage.connected();
     stage.world.at_server().app.habit = Habit::Consume;
@@ -58,7 +69,7 @@ fn a_copy_of_the_clients_files_whose_positions_fit_is_noticed() {
     stage.world.calm();
     stage.world.at_server().app.habit = Habit::Echo;
     stage.stop_client();
-    files::restore(stage.ours.path(), &backup);
+    stage.ours.restore(&backup);
     stage.start_client(App::default());
     // Ends exactly where the server says it has consumed.
     stage.world.send(0, b"fits");
@@ -66,28 +77,26 @@ fn a_copy_of_the_clients_files_whose_positions_fit_is_noticed() {
     told_of_a_divergence(&mut stage, 1, 0);
 }
 
-#[test]
-fn a_copy_taken_during_the_last_connection_is_noticed_by_its_positions() {
-    let mut stage = Stage::new();
-    let backup = files::back_up(stage.ours.path());
+fn a_copy_taken_during_the_last_connection_is_noticed_by_its_positions(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
+    let backup = stage.ours.back_up();
     stage.exchange("lost");
     stage.stop_client();
-    files::restore(stage.ours.path(), &backup);
+    stage.ours.restore(&backup);
     stage.start_client(App::default());
     stage.world.send(0, b"fits");
     stage.connected();
     told_of_a_divergence(&mut stage, 1, 0);
 }
 
-#[test]
-fn a_message_of_a_restored_copy_never_replaces_one_that_the_server_holds() {
-    let mut stage = Stage::new();
+fn a_message_of_a_restored_copy_never_replaces_one_that_the_server_holds(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.at_server().app.habit = Habit::Hold;
-    let backup = files::back_up(stage.ours.path());
+    let backup = stage.ours.back_up();
     stage.world.send(0, b"held");
     stage.world.until("the message", |world| world.at_server().app.held.len() == 1);
     stage.stop_client();
-    files::restore(stage.ours.path(), &backup);
+    stage.ours.restore(&backup);
     stage.start_client(App::default());
     stage.world.send(0, b"fits");
     stage.connected();
@@ -95,33 +104,31 @@ fn a_message_of_a_restored_copy_never_replaces_one_that_the_server_holds() {
     told_of_a_divergence(&mut stage, 1, 0);
 }
 
-#[test]
-fn an_older_copy_of_the_servers_files_is_noticed() {
-    let mut stage = Stage::new();
+fn an_older_copy_of_the_servers_files_is_noticed(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
-    let backup = files::back_up(stage.theirs.path());
+    let backup = stage.theirs.back_up();
     stage.start_server(App::with(Habit::Echo));
     stage.connected();
     stage.exchange("after the backup");
     stage.stop_server();
-    files::restore(stage.theirs.path(), &backup);
+    stage.theirs.restore(&backup);
     stage.start_server(App::with(Habit::Echo));
     stage.connected();
     told_of_a_divergence(&mut stage, 0, 0);
 }
 
-#[test]
-fn a_copy_of_the_servers_files_whose_positions_fit_is_noticed() {
-    let mut stage = Stage::new();
+fn a_copy_of_the_servers_files_whose_positions_fit_is_noticed(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
-    let backup = files::back_up(stage.theirs.path());
+    let backup = stage.theirs.back_up();
     stage.start_server(App::with(Habit::Echo));
     stage.connected();
     stage.world.answer(b"lost");
     stage.world.until("the message", |world| world.clients[0].app.texts().contains(&"lost"));
     stage.world.calm();
     stage.stop_server();
-    files::restore(stage.theirs.path(), &backup);
+    stage.theirs.restore(&backup);
     stage.start_server(App::with(Habit::Echo));
     // Ends exactly where the client says it has consumed.
     stage.world.answer(b"fits");
@@ -129,15 +136,14 @@ fn a_copy_of_the_servers_files_whose_positions_fit_is_noticed() {
     told_of_a_divergence(&mut stage, 0, 1);
 }
 
-#[test]
-fn putting_back_the_newest_copy_is_no_divergence() {
-    let mut stage = Stage::new();
+fn putting_back_the_newest_copy_is_no_divergence(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
     stage.world.answer(b"for later");
-    let [ours, theirs] = [stage.ours.path(), stage.theirs.path()].map(files::back_up);
+    let [ours, theirs] = [&stage.ours, &stage.theirs].map(Home::back_up);
     stage.world.server = None;
-    files::restore(stage.ours.path(), &ours);
-    files::restore(stage.theirs.path(), &theirs);
+    stage.ours.restore(&ours);
+    stage.theirs.restore(&theirs);
     stage.start_server(App::with(Habit::Echo));
     stage.start_client(App::default());
     stage.world.until("the message", |world| world.clients[0].app.texts() == ["for later"]);

@@ -1,21 +1,31 @@
 //! One side lost its directory: both are told what is gone, the rest is kept aside, and traffic goes on.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use support::app::{App, Habit};
+use support::name;
 use support::stage::Stage;
-use support::{files, name};
-use tcpshm_driver::{Outcome, Quarrel};
+use tcpshm_driver::{Carrier, Outcome, Quarrel};
 
-#[test]
-fn a_client_that_lost_its_directory_starts_anew_and_both_are_told() {
-    let mut stage = Stage::new();
+carriers! {
+    a_client_that_lost_its_directory_starts_anew_and_both_are_told,
+    a_server_that_lost_its_directory_starts_anew_and_both_are_told,
+    when_both_lost_their_directories_the_link_is_simply_new,
+    losing_and_losing_again_keeps_every_old_file,
+}
+
+fn a_client_that_lost_its_directory_starts_anew_and_both_are_told(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
     let ended = stage.session_at_server();
     for text in ["one", "two", "three"] {
         stage.world.answer(text.as_bytes());
     }
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.connected();
 
@@ -38,15 +48,14 @@ fn a_client_that_lost_its_directory_starts_anew_and_both_are_told() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_server_that_lost_its_directory_starts_anew_and_both_are_told() {
-    let mut stage = Stage::new();
+fn a_server_that_lost_its_directory_starts_anew_and_both_are_told(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let ended = stage.session_at_client();
     stage.stop_server();
     for text in ["one", "two"] {
         stage.world.send(0, text.as_bytes());
     }
-    files::delete(stage.theirs.path());
+    stage.theirs.delete();
     stage.start_server(App::with(Habit::Echo));
     stage.connected();
 
@@ -67,13 +76,12 @@ fn a_server_that_lost_its_directory_starts_anew_and_both_are_told() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn when_both_lost_their_directories_the_link_is_simply_new() {
-    let mut stage = Stage::new();
+fn when_both_lost_their_directories_the_link_is_simply_new(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.server = None;
     stage.stop_client();
-    files::delete(stage.ours.path());
-    files::delete(stage.theirs.path());
+    stage.ours.delete();
+    stage.theirs.delete();
     stage.start_server(App::with(Habit::Echo));
     stage.start_client(App::default());
     stage.connected();
@@ -82,13 +90,12 @@ fn when_both_lost_their_directories_the_link_is_simply_new() {
     stage.exchange("on we go");
 }
 
-#[test]
-fn losing_and_losing_again_keeps_every_old_file() {
-    let mut stage = Stage::new();
+fn losing_and_losing_again_keeps_every_old_file(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     for round in 1..=3 {
         stage.stop_client();
         stage.world.answer(b"for nobody");
-        files::delete(stage.ours.path());
+        stage.ours.delete();
         stage.start_client(App::default());
         stage.connected();
         let kept = stage.world.at_server().driver.files().kept(None).unwrap();

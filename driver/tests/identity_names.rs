@@ -1,15 +1,26 @@
 //! A link belongs to both names: a server under another name is another link, and nothing of the old one
 //! is forgotten.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use support::app::{App, Habit};
 use support::stage::Stage;
 use support::{World, files};
+use tcpshm_driver::Carrier;
 
-#[test]
-fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_told() {
-    let mut stage = Stage::new();
+carriers! {
+    a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_told,
+    what_is_left_behind_is_told_once_for_each_server_that_is_met,
+    a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_link,
+    a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was,
+}
+
+fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_told(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let old = stage.session_at_client();
     stage.stop_server();
     for text in ["one", "two", "three"] {
@@ -24,7 +35,7 @@ fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_tol
     assert!(app.disputes().is_empty());
     assert_ne!(stage.session_at_client(), old);
     stage.exchange("to the new one");
-    assert_eq!(files::names(stage.ours.path()), ["c~client~server-tomorrow.link", "c~client~server.link"],);
+    assert_eq!(stage.ours.names(), ["c~client~server-tomorrow.link", "c~client~server.link"],);
 
     stage.stop_server();
     stage.server.link.name = old_name;
@@ -39,9 +50,8 @@ fn a_server_under_another_name_is_a_fresh_link_and_what_the_old_one_holds_is_tol
     stage.exchange("on we go");
 }
 
-#[test]
-fn what_is_left_behind_is_told_once_for_each_server_that_is_met() {
-    let mut stage = Stage::new();
+fn what_is_left_behind_is_told_once_for_each_server_that_is_met(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
     stage.world.send(0, b"stranded");
     stage.server.link.name = "server-tomorrow".parse().unwrap();
@@ -53,9 +63,8 @@ fn what_is_left_behind_is_told_once_for_each_server_that_is_met() {
     assert_eq!(stage.world.clients[0].app.left_behind(), [("server", 1)]);
 }
 
-#[test]
-fn a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_link() {
-    let mut stage = Stage::new();
+fn a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_link(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
     stage.world.send(0, b"kept");
     let file = files::client_file(stage.ours.path());
@@ -72,11 +81,9 @@ fn a_visit_to_a_wrong_server_that_never_ended_its_login_changes_nothing_of_the_l
     assert_eq!(stage.world.clients[0].app.story(), ["Fresh", "Cut", "Resumed"]);
 }
 
-#[test]
-fn a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was() {
-    let mut stage = Stage::new();
-    let directory = tempfile::tempdir().unwrap();
-    let mut config = support::server(directory.path());
+fn a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
+    let mut config = support::server(stage.theirs.path());
     config.link.name = "standby".parse().unwrap();
     let mut beside: World<App, App> = World::new();
     let standby = beside.serve(config, App::with(Habit::Echo));

@@ -1,15 +1,28 @@
 //! A strict policy on either side keeps everything as it is until somebody has decided, and so does a
 //! full shelf of files kept aside.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::time::Duration;
 
 use support::app::{App, Habit};
-use support::files;
+use support::files::{self, Home};
 use support::quarrel::{QUARRELS, Quarrelling};
 use support::stage::Stage;
-use tcpshm_driver::{LoginRefused, Policy, RefusalCode};
+use tcpshm_driver::{Carrier, LoginRefused, Policy, RefusalCode};
+
+carriers! {
+    a_strict_server_refuses_with_counts_and_changes_no_file,
+    a_strict_client_refuses_with_counts_and_changes_no_file,
+    a_person_who_decides_on_both_sides_ends_the_matter_without_a_restart,
+    a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released,
+    a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released,
+    a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_before,
+}
 
 fn echo(app: App) -> App {
     App { habit: Habit::Echo, ..app }
@@ -19,7 +32,7 @@ fn echo(app: App) -> App {
 #[track_caller]
 fn nothing_changes(quarrelling: &mut Quarrelling, server: App, client: App) {
     let Quarrelling { stage, code, ours, theirs } = quarrelling;
-    let [mut at_ours, at_theirs] = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    let [mut at_ours, at_theirs] = [&stage.ours, &stage.theirs].map(Home::contents);
     stage.start_server(server);
     stage.start_client(client);
     if let Some(opened) = at_ours.get_mut(&files::client_file(stage.ours.path())) {
@@ -27,10 +40,10 @@ fn nothing_changes(quarrelling: &mut Quarrelling, server: App, client: App) {
         *opened = files::content(&files::client_file(stage.ours.path()));
     }
     stage.world.until("refusals", |world| world.clients[0].app.refusals().len() > 1);
-    let prepared = files::contents(stage.ours.path());
+    let prepared = stage.ours.contents();
     stage.world.pass(Duration::from_secs(20));
-    assert!(files::contents(stage.theirs.path()) == at_theirs, "{code:?}: the server's files");
-    assert!(files::contents(stage.ours.path()) == prepared, "{code:?}: more files at every attempt");
+    assert!(stage.theirs.contents() == at_theirs, "{code:?}: the server's files");
+    assert!(stage.ours.contents() == prepared, "{code:?}: more files at every attempt");
     for (path, content) in at_ours {
         assert!(prepared[&path] == content, "{code:?}: {}", path.display());
     }
@@ -53,24 +66,21 @@ fn nothing_changes(quarrelling: &mut Quarrelling, server: App, client: App) {
     assert!(client.app.resets().is_empty() && server.app.resets().is_empty());
 }
 
-#[test]
-fn a_strict_server_refuses_with_counts_and_changes_no_file() {
+fn a_strict_server_refuses_with_counts_and_changes_no_file(carrier: Carrier) {
     for quarrel in QUARRELS {
-        nothing_changes(&mut quarrel(), App::strict(), App::default());
+        nothing_changes(&mut quarrel(carrier), App::strict(), App::default());
     }
 }
 
-#[test]
-fn a_strict_client_refuses_with_counts_and_changes_no_file() {
+fn a_strict_client_refuses_with_counts_and_changes_no_file(carrier: Carrier) {
     for quarrel in QUARRELS {
-        nothing_changes(&mut quarrel(), App::default(), App::strict());
+        nothing_changes(&mut quarrel(carrier), App::default(), App::strict());
     }
 }
 
-#[test]
-fn a_person_who_decides_on_both_sides_ends_the_matter_without_a_restart() {
+fn a_person_who_decides_on_both_sides_ends_the_matter_without_a_restart(carrier: Carrier) {
     for quarrel in QUARRELS {
-        let mut quarrelling = quarrel();
+        let mut quarrelling = quarrel(carrier);
         nothing_changes(&mut quarrelling, echo(App::strict()), App::strict());
         let mut stage = quarrelling.stage;
         let (server, client) = stage.world.both();
@@ -81,21 +91,20 @@ fn a_person_who_decides_on_both_sides_ends_the_matter_without_a_restart() {
     }
 }
 
-#[test]
-fn a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released() {
-    let mut stage = Stage::with(|server, _| server.link.max_kept = 1);
+fn a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released(carrier: Carrier) {
+    let mut stage = Stage::over_with(carrier, |server, _| server.link.max_kept = 1);
     for _ in 0..2 {
         stage.stop_client();
-        files::delete(stage.ours.path());
+        stage.ours.delete();
         stage.start_client(App::default());
         stage.world.until("an end", |world| {
             world.clients[0].driver.is_connected() || !world.clients[0].app.refusals().is_empty()
         });
     }
-    let before = files::contents(stage.theirs.path());
+    let before = stage.theirs.contents();
     stage.world.pass(Duration::from_secs(20));
     let (server, client) = stage.world.both();
-    assert_eq!(files::contents(stage.theirs.path()), before);
+    assert_eq!(stage.theirs.contents(), before);
     assert_eq!(client.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
     assert_eq!(server.app.refusal(RefusalCode::KeptFull).unwrap().numbers, [1, 1]);
 
@@ -105,12 +114,11 @@ fn a_server_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released() {
-    let mut stage = Stage::with(|_, client| client.link.max_kept = 1);
+fn a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released(carrier: Carrier) {
+    let mut stage = Stage::over_with(carrier, |_, client| client.link.max_kept = 1);
     for _ in 0..2 {
         stage.stop_server();
-        files::delete(stage.theirs.path());
+        stage.theirs.delete();
         stage.start_server(App::with(Habit::Echo));
         stage.world.until("an end", |world| {
             let client = &world.clients[0];
@@ -129,11 +137,10 @@ fn a_client_that_keeps_enough_files_refuses_the_next_reset_until_one_is_released
     stage.exchange("on we go");
 }
 
-#[test]
-fn a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_before() {
-    let mut stage = Stage::with(|server, _| server.link.max_kept = 1);
+fn a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_before(carrier: Carrier) {
+    let mut stage = Stage::over_with(carrier, |server, _| server.link.max_kept = 1);
     stage.stop_client();
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.connected();
     assert_eq!(stage.world.at_server().driver.files().kept(None).unwrap().len(), 1);

@@ -1,11 +1,19 @@
 //! A reset that is cut anywhere is finished by the next login, and told once on each side, with the counts.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use support::app::{App, Habit};
-use support::files;
 use support::quarrel::QUARRELS;
+use tcpshm_driver::Carrier;
+
+carriers! {
+    a_reset_cut_while_the_client_speaks_is_finished_by_the_next_login,
+    a_reset_cut_while_the_server_speaks_is_finished_by_the_next_login,
+}
 
 /// Bytes between the cuts that are tried; each kind of quarrel starts at another one.
 const STEP: usize = 11;
@@ -13,8 +21,8 @@ const STEP: usize = 11;
 /// Resets a link on a cable that carries so many bytes on each connection until it is cut once. Returns
 /// whether it had to be cut.
 #[track_caller]
-fn reset_with_a_cut(number: usize, up: usize, down: usize) -> bool {
-    let quarrelling = QUARRELS[number]();
+fn reset_with_a_cut(carrier: Carrier, number: usize, up: usize, down: usize) -> bool {
+    let quarrelling = QUARRELS[number](carrier);
     let (mut stage, ours, theirs) = (quarrelling.stage, quarrelling.ours, quarrelling.theirs);
     let what = format!("{:?} cut after {up} and {down} bytes", quarrelling.code);
     stage.start_server(App::with(Habit::Echo));
@@ -44,9 +52,10 @@ fn reset_with_a_cut(number: usize, up: usize, down: usize) -> bool {
         assert_eq!((resets[0].undelivered, resets[0].peer_undelivered), (own, other), "{what}");
         assert_eq!(resets[0].kept.as_ref().map(|kept| kept.1), own, "{what}");
     }
-    for (directory, own) in [(server.driver.files(), theirs), (client.driver.files(), ours)] {
+    let sides = [(server.driver.files(), &stage.theirs, theirs), (client.driver.files(), &stage.ours, ours)];
+    for (directory, home, own) in sides {
         assert_eq!(directory.kept(None).unwrap().len(), usize::from(own.is_some()), "{what}");
-        let names = files::names(directory.path());
+        let names = home.names();
         assert!(names.iter().all(|name| !name.ends_with(".new")), "{what}: {names:?}");
     }
     stage.world.clients[0].app.received.clear();
@@ -54,22 +63,20 @@ fn reset_with_a_cut(number: usize, up: usize, down: usize) -> bool {
     cut
 }
 
-#[test]
-fn a_reset_cut_while_the_client_speaks_is_finished_by_the_next_login() {
+fn a_reset_cut_while_the_client_speaks_is_finished_by_the_next_login(carrier: Carrier) {
     for number in 0..QUARRELS.len() {
         let mut cut = 1 + number;
-        while reset_with_a_cut(number, cut, usize::MAX) {
+        while reset_with_a_cut(carrier, number, cut, usize::MAX) {
             cut += STEP;
         }
         assert!(cut > 100);
     }
 }
 
-#[test]
-fn a_reset_cut_while_the_server_speaks_is_finished_by_the_next_login() {
+fn a_reset_cut_while_the_server_speaks_is_finished_by_the_next_login(carrier: Carrier) {
     for number in 0..QUARRELS.len() {
         let mut cut = 1 + number;
-        while reset_with_a_cut(number, usize::MAX, cut) {
+        while reset_with_a_cut(carrier, number, usize::MAX, cut) {
             cut += STEP;
         }
         assert!(cut > 100);

@@ -1,12 +1,19 @@
 //! Messages of many megabytes, whole, through sockets of any size.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use support::app::{App, Habit};
 use support::stage::Stage;
 use support::{kind, limits};
-use tcpshm_driver::SocketConfig;
+use tcpshm_driver::{Carrier, SocketConfig};
+
+carriers! {
+    messages_up_to_eight_megabytes_come_whole,
+}
 
 const LARGEST: u32 = 8 * 1024 * 1024;
 
@@ -17,8 +24,8 @@ fn pattern(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn stage(capacity: u64, socket: &SocketConfig) -> Stage {
-    Stage::with(|server, client| {
+fn stage(carrier: Carrier, capacity: u64, socket: &SocketConfig) -> Stage {
+    Stage::over_with(carrier, |server, client| {
         for link in [&mut server.link, &mut client.link] {
             link.limits = limits(capacity, LARGEST);
             link.socket = socket.clone();
@@ -44,9 +51,8 @@ fn echoed(stage: &mut Stage, lengths: &[usize]) {
     }
 }
 
-#[test]
-fn messages_up_to_eight_megabytes_come_whole() {
-    let mut stage = stage(32 << 20, &SocketConfig::default());
+fn messages_up_to_eight_megabytes_come_whole(carrier: Carrier) {
+    let mut stage = stage(carrier, 32 << 20, &SocketConfig::default());
     let most = LARGEST as usize;
     echoed(&mut stage, &[most, 0, 65_519, 65_520, 65_521, 1 << 20, most - 1, most, 7, most]);
 }
@@ -55,13 +61,13 @@ fn messages_up_to_eight_megabytes_come_whole() {
 fn messages_come_whole_through_small_sockets() {
     // A receive buffer that is smaller still makes the kernel wait for its own timers.
     let small = SocketConfig { no_delay: true, send_buffer: Some(4096), receive_buffer: Some(16 * 1024) };
-    let mut stage = stage(16 << 20, &small);
+    let mut stage = stage(Carrier::Tcp, 16 << 20, &small);
     echoed(&mut stage, &[3 << 20, 100_000, 1, LARGEST as usize, 65_537]);
 }
 
 #[test]
 fn a_message_cut_in_the_middle_comes_whole_on_the_next_connection() {
-    let mut stage = stage(16 << 20, &SocketConfig::default());
+    let mut stage = stage(Carrier::Tcp, 16 << 20, &SocketConfig::default());
     stage.stop_client();
     let near = stage.world.lay_cable(stage.client.addresses[0]);
     stage.client.addresses = vec![near];

@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::app::App;
 use support::raw::{self, Raw};
 use support::stage::Stage;
-use support::{files, kind, limits, name};
+use support::{kind, limits, name};
 use tcpshm_driver::protocol::login::{CarrierWish, Confirm, Hello, Holding, LoginMessage, Ready, Silence};
 use tcpshm_driver::protocol::{Nonce, Position, Standing, Undelivered};
 use tcpshm_driver::{Admission, Carrier, RefusalCode, SendError, UserData};
@@ -21,14 +21,14 @@ fn user_data(bytes: &[u8]) -> UserData {
 fn a_denied_client_is_told_why_and_leaves_nothing() {
     let mut stage = Stage::new();
     stage.stop_client();
-    files::delete(stage.ours.path());
-    let before = files::contents(stage.theirs.path());
+    stage.ours.delete();
+    let before = stage.theirs.contents();
     stage.world.at_server().app.admission = Admission::Deny("not on the list".into());
     stage.client.link.name = name("stranger");
     stage.start_client(App::default());
     stage.world.until("refusals", |world| world.clients[0].app.refusals().len() > 2);
-    assert_eq!(files::contents(stage.theirs.path()), before);
-    assert!(files::names(stage.ours.path()).is_empty(), "nor does the client make a file");
+    assert_eq!(stage.theirs.contents(), before);
+    assert!(stage.ours.names().is_empty(), "nor does the client make a file");
 
     let (server, client) = stage.world.both();
     let refusal = client.app.refusal(RefusalCode::Denied).unwrap();
@@ -65,7 +65,7 @@ fn a_client_that_means_another_server_is_refused_by_name() {
     assert!(text.contains("production") && text.contains("server"), "{text}");
     assert_eq!(server.app.attempts.len(), 1, "the application is not even asked");
     assert_eq!(server.app.refusals()[0].peer, Some(name("client")));
-    assert_eq!(files::names(stage.ours.path()), ["c~client~server.link"]);
+    assert_eq!(stage.ours.names(), ["c~client~server.link"]);
 }
 
 #[test]
@@ -159,8 +159,9 @@ fn a_client_that_takes_less_than_it_promised_is_refused_with_numbers_too() {
 }
 
 #[test]
-fn shared_memory_is_refused_where_there_is_none_and_passed_over_where_it_is_only_a_wish() {
+fn a_stranger_that_wishes_shared_memory_and_shows_none_is_refused_and_nothing_is_made_for_it() {
     let mut stage = Stage::new();
+    let before = stage.theirs.names();
     let hello = |wish| {
         raw::encode(LoginMessage::Hello(Hello {
             client: name("guest"),
@@ -172,9 +173,13 @@ fn shared_memory_is_refused_where_there_is_none_and_passed_over_where_it_is_only
         }))
     };
     let mut raw = Raw::connect(stage.client.addresses[0]);
-    raw.say(&hello(CarrierWish::Shm));
+    raw.say(&[hello(CarrierWish::Shm), raw::confirm(5)].concat());
     raw.until(&mut stage.world, "an end", |raw| raw.ended);
-    assert_eq!(raw.refusal().unwrap().code, RefusalCode::NoCarrier);
+    let refusal = raw.refusal().unwrap();
+    assert_eq!(refusal.code, RefusalCode::NoCarrier);
+    assert!(refusal.to_string().contains("another host, container or directory"), "{refusal}");
+    assert_eq!(stage.theirs.names(), before);
+
     let mut raw = Raw::connect(stage.client.addresses[0]);
     raw.say(&[hello(CarrierWish::Auto), raw::confirm(5)].concat());
     raw.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
@@ -187,7 +192,7 @@ fn nothing_can_be_committed_before_the_first_login() {
     let mut stage = Stage::new();
     stage.stop_client();
     stage.stop_server();
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.world.pass(Duration::from_secs(3));
     let now = stage.world.now;

@@ -1,10 +1,21 @@
 //! A stream in one direction runs as fast as its ring goes round, whatever the clock does.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
-use support::{World, client, limits, name, server};
-use tcpshm_driver::{Connected, Driver, Handler, Kind, Link, Received, SendError};
+use support::files::Home;
+use support::{World, client, limits, name, server, wish};
+use tcpshm_driver::{Carrier, Connected, Driver, Handler, Kind, Link, Received, SendError};
+
+carriers! {
+    a_million_messages_to_the_server_need_no_tick_of_the_clock,
+    a_million_messages_to_the_client_need_no_tick_of_the_clock,
+    both_directions_at_once_need_no_tick_of_the_clock,
+    a_host_that_sends_from_outside_and_spins_needs_no_poll,
+}
 
 const MESSAGES: u64 = 1_000_000;
 const KIND: Kind = Kind::new(1).unwrap();
@@ -55,14 +66,15 @@ impl Handler for Stream {
 }
 
 /// Runs a stream of each length in either direction, with a clock that stands still.
-fn run(to_server: u64, to_client: u64) -> World<Stream, Stream> {
-    let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+fn run(carrier: Carrier, to_server: u64, to_client: u64) -> World<Stream, Stream> {
+    let [ours, theirs] = Home::pair(carrier);
     let mut world = World::new();
     let mut server = server(theirs.path());
     server.link.limits = limits(64 * 1024, 4096);
     let address = world.serve(server, Stream::of(to_client));
     let mut client = client(ours.path(), address);
     client.link.limits = limits(64 * 1024, 4096);
+    client.carrier = wish(carrier);
     world.connect(client, Stream::of(to_server));
     let start = world.now;
     world.stop_clock();
@@ -74,32 +86,30 @@ fn run(to_server: u64, to_client: u64) -> World<Stream, Stream> {
     world
 }
 
-#[test]
-fn a_million_messages_to_the_server_need_no_tick_of_the_clock() {
-    let mut world = run(MESSAGES, 0);
+fn a_million_messages_to_the_server_need_no_tick_of_the_clock(carrier: Carrier) {
+    let mut world = run(carrier, MESSAGES, 0);
     assert!(world.turns < 20_000, "{} turns", world.turns);
     let now = world.now;
     let link = world.at_server().driver.link(now, &name("client")).unwrap();
     assert_eq!(link.committed().position().get(), 0, "nothing was ever sent back");
 }
 
-#[test]
-fn a_million_messages_to_the_client_need_no_tick_of_the_clock() {
-    let world = run(0, MESSAGES);
+fn a_million_messages_to_the_client_need_no_tick_of_the_clock(carrier: Carrier) {
+    let world = run(carrier, 0, MESSAGES);
     assert!(world.turns < 20_000, "{} turns", world.turns);
 }
 
-#[test]
-fn both_directions_at_once_need_no_tick_of_the_clock() {
-    run(MESSAGES / 4, MESSAGES / 4);
+fn both_directions_at_once_need_no_tick_of_the_clock(carrier: Carrier) {
+    run(carrier, MESSAGES / 4, MESSAGES / 4);
 }
 
-#[test]
-fn a_host_that_sends_from_outside_and_spins_needs_no_poll() {
-    let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+fn a_host_that_sends_from_outside_and_spins_needs_no_poll(carrier: Carrier) {
+    let [ours, theirs] = Home::pair(carrier);
     let mut world = World::new();
     let address = world.serve(server(theirs.path()), Stream::of(0));
-    world.connect(client(ours.path(), address), Stream::of(0));
+    let mut client = client(ours.path(), address);
+    client.carrier = wish(carrier);
+    world.connect(client, Stream::of(0));
     world.until("a link", |world| world.clients[0].driver.is_connected());
     let now = world.now;
     let mut sender = Stream::of(50_000);

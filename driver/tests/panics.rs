@@ -1,6 +1,9 @@
 //! A handler that panics takes one connection with it, and no message.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::app::{App, Habit, Note};
 use support::stage::Stage;
 use support::{client, name};
-use tcpshm_driver::Delivered;
+use tcpshm_driver::{Carrier, Delivered};
+
+carriers! {
+    a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over,
+    a_message_that_made_a_handler_panic_comes_again_after_a_restart,
+    a_client_survives_its_handler_too,
+}
 
 /// Turns the world as a host does that survives its handlers.
 #[track_caller]
@@ -30,9 +39,8 @@ fn unconsumed(app: &App) -> Delivered {
     told[0]
 }
 
-#[test]
-fn a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over() {
-    let mut stage = Stage::new();
+fn a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let directory = tempfile::tempdir().unwrap();
     let mut other = client(directory.path(), stage.client.addresses[0]);
     other.link.name = "other".parse().unwrap();
@@ -58,9 +66,8 @@ fn a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over() {
     assert!(stage.world.at_server().app.disputes().is_empty());
 }
 
-#[test]
-fn a_message_that_made_a_handler_panic_comes_again_after_a_restart() {
-    let mut stage = Stage::new();
+fn a_message_that_made_a_handler_panic_comes_again_after_a_restart(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.at_server().app.panics_at = Some(b"poison".to_vec());
     for text in ["poison", "behind it"] {
         stage.world.send(0, text.as_bytes());
@@ -74,9 +81,8 @@ fn a_message_that_made_a_handler_panic_comes_again_after_a_restart() {
     stage.world.until("the rest", |world| world.clients[0].app.texts() == ["first", "poison", "behind it"]);
 }
 
-#[test]
-fn a_client_survives_its_handler_too() {
-    let mut stage = Stage::new();
+fn a_client_survives_its_handler_too(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.world.clients[0].app.panics_at = Some(b"poison".to_vec());
     for text in ["poison", "behind it"] {
         stage.world.send(0, text.as_bytes());

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 
 use support::app::{App, Habit};
+use support::files::Home;
 use support::raw::{self, FAULT, Raw};
 use support::stage::Stage;
 use support::{client, files, name};
@@ -39,21 +40,21 @@ fn a_link_that_has_ended_gives_its_place_to_another() {
 fn somebody_who_is_denied_takes_over_no_link_even_with_its_files() {
     let mut stage = Stage::new();
     let directory = tempfile::tempdir().unwrap();
-    files::copy(stage.ours.path(), directory.path());
+    stage.ours.copy_to(directory.path());
     let clone = client(directory.path(), stage.client.addresses[0]);
     stage.world.at_server().app.admission = Admission::Deny("not you".into());
-    let before = [stage.ours.path(), stage.theirs.path()].map(files::contents);
+    let before = [&stage.ours, &stage.theirs].map(Home::contents);
     stage.world.connect(clone.clone(), App::default());
     stage.world.until("refusals", |world| world.clients[1].app.refusals().len() > 2);
     assert!(stage.world.clients[1].app.refusal(RefusalCode::Denied).is_some());
-    assert_eq!([stage.ours.path(), stage.theirs.path()].map(files::contents), before);
+    assert_eq!([&stage.ours, &stage.theirs].map(Home::contents), before);
     assert_eq!(stage.world.at_server().app.story(), ["Fresh"]);
     stage.exchange("on we go");
 
     // Let in, it could not be told from the original.
     stage.world.clients.truncate(1);
     files::delete(directory.path());
-    files::copy(stage.ours.path(), directory.path());
+    stage.ours.copy_to(directory.path());
     stage.world.at_server().app.admission = Admission::Admit(UserData::default());
     stage.world.connect(clone, App::default());
     stage.world.until("the clone", |world| world.clients[1].driver.is_connected());

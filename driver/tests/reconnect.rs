@@ -1,6 +1,9 @@
 //! A client finds its server again: at another address, later, and without hurry.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +13,13 @@ use support::app::{App, Habit};
 use support::process::skipped;
 use support::stage::Stage;
 use support::{World, client, server};
-use tcpshm_driver::{BackOff, Connected, Driver, Handler, Link, Received};
+use tcpshm_driver::{BackOff, Carrier, Connected, Driver, Handler, Link, Received};
+
+carriers! {
+    a_server_that_comes_back_at_the_first_address_is_found_there,
+    a_link_that_lasted_is_tried_again_at_once_however_long_the_server_was_away_before,
+    a_clock_that_goes_back_ends_nothing_and_one_that_jumps_ends_a_connection_at_most,
+}
 
 /// An address that nobody listens on: its port is taken, and leads nowhere.
 struct Nowhere {
@@ -74,9 +83,8 @@ fn an_address_that_hangs_up_in_the_middle_gives_way_to_the_next() {
     assert_eq!(world.clients[0].app.connections().next().unwrap().address, address);
 }
 
-#[test]
-fn a_server_that_comes_back_at_the_first_address_is_found_there() {
-    let mut stage = Stage::new();
+fn a_server_that_comes_back_at_the_first_address_is_found_there(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let nowhere = nowhere();
     stage.stop_client();
     stage.client.addresses.push(nowhere.address);
@@ -176,9 +184,8 @@ fn the_back_off_grows_to_its_limit_and_is_jittered() {
     assert!(turns < waits.len() * 8, "{turns} turns for {} attempts: a busy loop", waits.len());
 }
 
-#[test]
-fn a_link_that_lasted_is_tried_again_at_once_however_long_the_server_was_away_before() {
-    let mut stage = Stage::new();
+fn a_link_that_lasted_is_tried_again_at_once_however_long_the_server_was_away_before(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
     stage.world.pass(Duration::from_secs(60));
     stage.start_server(App::with(Habit::Echo));
@@ -208,9 +215,8 @@ fn a_server_without_clients_sleeps() {
     assert_eq!(world.at_server().driver.timeout(now), None);
 }
 
-#[test]
-fn a_clock_that_goes_back_ends_nothing_and_one_that_jumps_ends_a_connection_at_most() {
-    let mut stage = Stage::new();
+fn a_clock_that_goes_back_ends_nothing_and_one_that_jumps_ends_a_connection_at_most(carrier: Carrier) {
+    let mut stage = Stage::over(carrier);
     let start = stage.world.now;
     stage.world.now = start + Duration::from_secs(600);
     stage.world.calm();

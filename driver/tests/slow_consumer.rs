@@ -1,12 +1,14 @@
 //! A peer that takes nothing costs its sender a ring and its neighbours nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
+use support::app::App;
 use support::process::alone;
 use support::raw::Raw;
 use support::siege::Siege;
-use support::{kind, name};
-use tcpshm_driver::SendError;
+use support::{kind, name, wish};
+use tcpshm_driver::{Carrier, SendError};
 
 #[test]
 fn a_peer_that_consumes_nothing_is_told_as_full_and_no_other_link_notices() {
@@ -14,6 +16,26 @@ fn a_peer_that_consumes_nothing_is_told_as_full_and_no_other_link_notices() {
     let mut siege = Siege::new();
     let mut raw = Raw::connect(siege.stage.client.addresses[0]);
     raw.log_in(siege.world(), "idler", 9);
+    a_ring_is_all_it_costs(&mut siege);
+}
+
+#[test]
+fn a_peer_that_stands_still_on_shared_memory_is_told_as_full_and_no_other_link_notices() {
+    let _alone = alone();
+    let mut siege = Siege::new();
+    let mut config = siege.stage.client.clone();
+    (config.link.name, config.carrier) = (name("idler"), wish(Carrier::Shm));
+    config.link.directory = siege.stage.theirs.path().to_owned();
+    siege.world().connect(config, App::default());
+    siege.world().until("its link", |world| world.clients[1].driver.is_connected());
+    // From here on nobody turns it.
+    let _still = siege.world().clients.pop();
+    a_ring_is_all_it_costs(&mut siege);
+}
+
+/// The idler takes as much as its ring holds, and nobody notices.
+#[track_caller]
+fn a_ring_is_all_it_costs(siege: &mut Siege) {
     let size = || std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages = |statm: String| statm.split(' ').nth(5).unwrap().parse::<usize>().unwrap();
     let (echoes, before, turns) = (siege.echoes(), pages(size()), 400);

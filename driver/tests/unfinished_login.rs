@@ -117,7 +117,7 @@ fn resuming() -> Stage {
 /// The client has lost its files and has heard so: its next login has leave to reset the link.
 fn resetting() -> Stage {
     let mut stage = stage();
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     stage.start_client(App::default());
     stage.world.until("the dispute", |world| !world.clients[0].app.disputes().is_empty());
     stage

@@ -8,10 +8,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tcpshm_protocol::Role;
+use tcpshm_protocol::{Kind, Role};
 
 use crate::testing::{NONCE, create_confirmed, header, make_main, name, open, proposed_name, session};
-use crate::{FileError, LinkDirectory};
+use crate::{FileError, LinkDirectory, MappedSession};
 
 /// More than any operation makes.
 const MOST_STEPS: u32 = 20;
@@ -240,4 +240,90 @@ fn an_exchanged_file_does_not_overwrite_one_kept_earlier() {
     let before = files(place.path());
     assert!(matches!(directory.settle(&name("p")), Err(FileError::KeptExists { path }) if path == kept));
     assert_eq!(files(place.path()), before);
+}
+
+/// A session whose login was completed and that has committed something, and what its file held before
+/// somebody removed it.
+fn swept(directory: &LinkDirectory) -> (MappedSession, Vec<u8>) {
+    make_main(directory, 1);
+    let mut session = MappedSession::new(directory.open_link(&name("p"), None, NONCE).unwrap().unwrap());
+    let kind = Kind::new(1).unwrap();
+    for len in [0, 8, 33] {
+        session.outbox().send(kind, &vec![7; len]).unwrap();
+    }
+    let path = directory.path_of_link(&name("p"));
+    let image = fs::read(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    (session, image)
+}
+
+/// The name of the link's own file.
+fn main_name(role: Role) -> &'static str {
+    if role == Role::Client { "c~o~p.link" } else { "s~o~p.link" }
+}
+
+#[test]
+fn a_file_made_again_is_the_same_byte_for_byte() {
+    for role in [Role::Client, Role::Server] {
+        let place = tempfile::tempdir().unwrap();
+        let directory = open(place.path(), role);
+        let (mut session, image) = swept(&directory);
+        assert!(!directory.is_in_place(&name("p"), session.identity()).unwrap());
+        directory.restore(&mut session).unwrap();
+        assert!(files(place.path()) == BTreeMap::from([(main_name(role).to_owned(), image.clone())]));
+        assert!(directory.is_in_place(&name("p"), session.identity()).unwrap());
+        // What is committed from here on is in the new file.
+        session.outbox().send(Kind::new(1).unwrap(), b"more").unwrap();
+        assert_eq!(directory.look(&name("p")).unwrap().unwrap().undelivered().messages, 4);
+        assert!(fs::read(place.path().join(main_name(role))).unwrap() != image);
+    }
+}
+
+#[test]
+fn a_restoration_killed_anywhere_leaves_the_whole_file_or_none() {
+    for role in [Role::Client, Role::Server] {
+        let mut seen = [false; 2];
+        for steps in 0..MOST_STEPS {
+            let place = tempfile::tempdir().unwrap();
+            let directory = open(place.path(), role);
+            let (mut session, image) = swept(&directory);
+            directory.folder.faults.kill_after(steps);
+            let finished = directory.restore(&mut session).is_ok();
+            drop((session, directory));
+            // The last thing written into the copy is its magic; what has none holds nothing.
+            let made = files(place.path()).values().any(|bytes| bytes.starts_with(b"tcpshm"));
+            seen[usize::from(made)] = true;
+            let whole = made.then(|| (main_name(role).to_owned(), image));
+            settle_through_kills(place.path(), role, &whole.into_iter().collect());
+            if finished {
+                assert_eq!(seen, [true; 2]);
+                assert!(
+                    steps >= 5,
+                    "removing, creating, changing the mode, reserving and renaming are calls"
+                );
+                break;
+            }
+            assert!(steps + 1 < MOST_STEPS, "it never got through");
+        }
+    }
+}
+
+#[test]
+fn whichever_call_fails_while_a_file_is_made_again_the_next_try_succeeds_with_what_came_meanwhile() {
+    for step in 0..MOST_STEPS {
+        let place = tempfile::tempdir().unwrap();
+        let directory = open(place.path(), Role::Server);
+        let (mut session, _) = swept(&directory);
+        directory.folder.faults.fail_only(step);
+        if directory.restore(&mut session).is_ok() {
+            return;
+        }
+        assert!(!place.path().join("s~o~p.link").exists(), "not half of it");
+        // The session goes on in what it has mapped.
+        session.outbox().send(Kind::new(1).unwrap(), b"meanwhile").unwrap();
+        directory.restore(&mut session).unwrap();
+        assert_eq!(files(place.path()).keys().collect::<Vec<_>>(), ["s~o~p.link"]);
+        assert_eq!(directory.look(&name("p")).unwrap().unwrap().undelivered().messages, 4);
+    }
+    panic!("restoration never got through");
 }

@@ -8,7 +8,7 @@ use tcpshm_driver::protocol::login::Outcome;
 use tcpshm_driver::{
     Admission, Connected, Delivered, Disconnected, Dispute, FileError, Handler, Held, Link, LoginAttempt,
     LoginRefused, Name, Policy, Quarrel, Received, Refusal, RefusalCode, ResetReport, SessionId, Stalled,
-    Undelivered, UserData,
+    Undelivered, UserData, ViewError,
 };
 
 /// What an application does with a message.
@@ -63,6 +63,8 @@ pub(crate) struct App {
     pub(crate) held: Vec<Held>,
     /// Who asked to be let in, and with which user data.
     pub(crate) attempts: Vec<(Name, Vec<u8>)>,
+    /// Peers whose memory is not shared, and why.
+    pub(crate) not_shared: Vec<(Name, String)>,
     /// Addresses that led nowhere.
     pub(crate) unreachable: Vec<(SocketAddr, io::ErrorKind)>,
 }
@@ -79,6 +81,7 @@ impl Default for App {
             received: Vec::new(),
             held: Vec::new(),
             attempts: Vec::new(),
+            not_shared: Vec::new(),
             unreachable: Vec::new(),
         }
     }
@@ -267,6 +270,10 @@ impl Handler for App {
 
     fn left_behind(&mut self, peer: &Name, undelivered: &Undelivered) {
         self.notes.push(Note::LeftBehind(peer.clone(), *undelivered));
+    }
+
+    fn not_shared(&mut self, peer: &Name, error: &ViewError) {
+        self.not_shared.push((peer.clone(), error.to_string()));
     }
 
     fn failed(&mut self, peer: &Name, error: &FileError) {

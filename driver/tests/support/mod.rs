@@ -2,6 +2,7 @@
 //!
 //! Sockets are real, time is not: when nothing has happened for a while the clock jumps to the next
 //! deadline. So a test of a five-second timeout takes no five seconds, and nothing sleeps to be in time.
+//! Over shared memory a driver does not say when its next deadline is, so the clock moves in small strides.
 #![expect(dead_code, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -21,9 +22,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use tcpshm_driver::mio::{Events, Poll};
+use tcpshm_driver::protocol::login::CarrierWish;
 use tcpshm_driver::{
-    Client, ClientConfig, Driver, Geometry, Handler, Kind, Limits, LinkConfig, Name, Server, ServerConfig,
-    SetupError,
+    Carrier, Client, ClientConfig, Driver, Geometry, Handler, Kind, Limits, LinkConfig, Name, Server,
+    ServerConfig, SetupError,
 };
 
 use cable::Cable;
@@ -46,10 +48,27 @@ pub(crate) fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
+/// Binds a port and does not listen on it. A server may, since both allow the address to be used again.
+pub(crate) fn reserved(address: SocketAddr) -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&address.into()).unwrap();
+    let reserved = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, reserved)
+}
+
 /// The same sizes in both directions.
 pub(crate) fn limits(capacity: u64, largest: u32) -> Limits {
     let geometry = Geometry::new(capacity, largest).unwrap();
     Limits { send: geometry, accept: geometry }
+}
+
+/// The wish for this carrier and no other.
+pub(crate) fn wish(carrier: Carrier) -> CarrierWish {
+    match carrier {
+        Carrier::Tcp => CarrierWish::Tcp,
+        Carrier::Shm => CarrierWish::Shm,
+    }
 }
 
 pub(crate) fn server(directory: &Path) -> ServerConfig {
@@ -95,6 +114,8 @@ pub(crate) struct World<A, B> {
     pub(crate) tick: Duration,
     /// Whether drivers are spun in place of being told of the time only.
     pub(crate) spins: bool,
+    /// How far the clock jumps at most while a link is polled: then nobody says when the next deadline is.
+    pub(crate) stride: Duration,
     /// The clock does not jump past this.
     halt: Option<Instant>,
 }
@@ -115,6 +136,7 @@ impl<A: Handler, B: Handler> World<A, B> {
             turns: 0,
             tick: Duration::ZERO,
             spins: false,
+            stride: Duration::from_millis(20),
             halt: None,
         }
     }
@@ -137,12 +159,8 @@ impl<A: Handler, B: Handler> World<A, B> {
         Ok(address)
     }
 
-    /// Binds a port and does not listen on it. A server may, since both allow the address to be used again.
     fn reserve(&mut self, address: SocketAddr) -> SocketAddr {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&address.into()).unwrap();
-        let reserved = socket.local_addr().unwrap().as_socket().unwrap();
+        let (socket, reserved) = reserved(address);
         self.ports.push(socket);
         reserved
     }
@@ -193,7 +211,9 @@ impl<A: Handler, B: Handler> World<A, B> {
     pub(crate) fn turn(&mut self) {
         self.turns += 1;
         self.now += self.tick;
-        let wait = if self.quiet == 0 { Duration::ZERO } else { Duration::from_millis(1) };
+        // While a link is polled, the kernel has a moment once before every jump of the clock.
+        let patient = if self.is_polling() { self.quiet + 1 >= QUIET } else { self.quiet > 0 };
+        let wait = if patient { Duration::from_millis(1) } else { Duration::ZERO };
         self.poll.poll(&mut self.events, Some(wait)).unwrap();
         let mut carried = false;
         for cable in &mut self.cables {
@@ -209,11 +229,15 @@ impl<A: Handler, B: Handler> World<A, B> {
             }
         }
         self.haunt();
+        let mut found = false;
         if let Some(seat) = &mut self.server {
-            look_after(seat, self.spins, self.now);
+            found |= look_after(seat, self.spins, self.now);
         }
         for seat in &mut self.clients {
-            look_after(seat, self.spins, self.now);
+            found |= look_after(seat, self.spins, self.now);
+        }
+        if found {
+            self.quiet = 0;
         }
         self.move_clock();
     }
@@ -240,7 +264,7 @@ impl<A: Handler, B: Handler> World<A, B> {
     }
 
     fn move_clock(&mut self) {
-        let next = self.timeout();
+        let next = if self.is_polling() { Some(self.stride) } else { self.timeout() };
         if next == Some(Duration::ZERO) {
             self.quiet = 0;
         } else if self.quiet >= QUIET {
@@ -254,6 +278,12 @@ impl<A: Handler, B: Handler> World<A, B> {
         let server = self.server.as_ref().and_then(|seat| seat.driver.timeout(self.now));
         let clients = self.clients.iter().filter_map(|seat| seat.driver.timeout(self.now));
         clients.chain(server).min()
+    }
+
+    /// Whether a link is on shared memory: then deadlines are not known, and polls tell whether it is quiet.
+    fn is_polling(&self) -> bool {
+        let clients = self.clients.iter().any(|seat| seat.driver.is_polling());
+        clients || self.server.as_ref().is_some_and(|seat| seat.driver.is_polling())
     }
 
     /// Turns until `done`.
@@ -286,13 +316,24 @@ impl<A: Handler, B: Handler> World<A, B> {
     #[track_caller]
     pub(crate) fn calm(&mut self) {
         self.pass(Duration::from_millis(20));
+        // Over shared memory nobody tells what was consumed: one looks, now and then or when asked.
+        let now = self.now;
+        for seat in &mut self.clients {
+            let _ = seat.driver.link(now);
+        }
+        if let Some(seat) = &mut self.server {
+            let _ = seat.driver.link(now, &name("client"));
+        }
     }
 }
 
-fn look_after<D: Driver, A: Handler>(seat: &mut Seat<D, A>, spins: bool, now: Instant) {
+/// Returns whether shared memory had anything.
+fn look_after<D: Driver, A: Handler>(seat: &mut Seat<D, A>, spins: bool, now: Instant) -> bool {
+    let found = seat.driver.poll(&mut seat.app);
     if spins {
         seat.driver.spin(now, &mut seat.app);
     } else {
         seat.driver.handle_timeout(now, &mut seat.app);
     }
+    found
 }

@@ -1,9 +1,8 @@
 //! Pairs whose histories do not fit.
 
-use tcpshm_driver::RefusalCode;
+use tcpshm_driver::{Carrier, RefusalCode};
 
 use super::app::App;
-use super::files;
 use super::stage::Stage;
 
 /// A pair that is going to quarrel as soon as both run. What either holds for the other: the client's
@@ -15,37 +14,37 @@ pub(crate) struct Quarrelling {
     pub(crate) theirs: Option<u64>,
 }
 
-fn client_lost() -> Quarrelling {
-    let mut stage = Stage::new();
+fn client_lost(carrier: Carrier) -> Quarrelling {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
     stage.world.answer(b"for nobody");
     stage.world.server = None;
-    files::delete(stage.ours.path());
+    stage.ours.delete();
     Quarrelling { stage, code: RefusalCode::PeerLostClient, ours: None, theirs: Some(1) }
 }
 
-fn server_lost() -> Quarrelling {
-    let mut stage = Stage::new();
+fn server_lost(carrier: Carrier) -> Quarrelling {
+    let mut stage = Stage::over(carrier);
     stage.stop_server();
     stage.world.send(0, b"one");
     stage.world.send(0, b"two");
     stage.world.clients.clear();
-    files::delete(stage.theirs.path());
+    stage.theirs.delete();
     Quarrelling { stage, code: RefusalCode::PeerLostServer, ours: Some(2), theirs: None }
 }
 
-fn diverged() -> Quarrelling {
-    let mut stage = Stage::new();
+fn diverged(carrier: Carrier) -> Quarrelling {
+    let mut stage = Stage::over(carrier);
     stage.stop_client();
-    let backup = files::back_up(stage.ours.path());
+    let backup = stage.ours.back_up();
     stage.start_client(App::default());
     stage.connected();
     stage.exchange("after the backup");
     stage.stop_client();
     stage.world.answer(b"for nobody");
     stage.world.server = None;
-    files::restore(stage.ours.path(), &backup);
+    stage.ours.restore(&backup);
     Quarrelling { stage, code: RefusalCode::Diverged, ours: Some(0), theirs: Some(1) }
 }
 
-pub(crate) const QUARRELS: [fn() -> Quarrelling; 3] = [client_lost, server_lost, diverged];
+pub(crate) const QUARRELS: [fn(Carrier) -> Quarrelling; 3] = [client_lost, server_lost, diverged];

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tcpshm_driver::{ClientConfig, ServerConfig};
 
+use super::World;
 use super::app::App;
 use super::app::Habit;
 use super::process::descriptors;
 use super::stage::Stage;
-use super::{World, files};
 
 /// The stage, and what the process had open before anything bad happened.
 pub(crate) struct Siege {
@@ -35,7 +35,7 @@ impl Siege {
         let mut siege = Siege { stage, descriptors: 0, names: Vec::new(), echoes: 0, turns: 0 };
         siege.world().until("a few echoes", |world| world.clients[0].app.received.len() > 10);
         siege.descriptors = descriptors();
-        siege.names = files::names(siege.stage.theirs.path());
+        siege.names = siege.stage.theirs.names();
         (siege.echoes, siege.turns) = (siege.echoes(), siege.stage.world.turns);
         siege
     }
@@ -68,7 +68,7 @@ impl Siege {
     pub(crate) fn conclude(mut self) {
         self.world().pass(Duration::from_secs(2));
         assert_eq!(descriptors(), self.descriptors, "descriptors");
-        assert_eq!(files::names(self.stage.theirs.path()), self.names);
+        assert_eq!(self.stage.theirs.names(), self.names);
         // A turn for the way there, and one for the way back.
         let (turns, echoes) = (self.stage.world.turns - self.turns, self.echoes() - self.echoes);
         assert!(echoes >= turns / 2 - turns / 20 - 5, "{echoes} echoes in {turns} turns");

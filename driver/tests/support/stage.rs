@@ -1,33 +1,49 @@
 //! A server and a client that have met.
 
-use tcpshm_driver::{ClientConfig, ServerConfig, SessionId};
-use tempfile::TempDir;
+use tcpshm_driver::{Carrier, ClientConfig, ServerConfig, SessionId};
 
 use super::app::{App, Habit};
-use super::{World, client, name, server};
+use super::files::Home;
+use super::{World, client, name, server, wish};
 
 /// Both sides with their directories and configurations. The server echoes.
 pub(crate) struct Stage {
     pub(crate) world: World<App, App>,
-    pub(crate) ours: TempDir,
-    pub(crate) theirs: TempDir,
+    pub(crate) ours: Home,
+    pub(crate) theirs: Home,
     pub(crate) server: ServerConfig,
     pub(crate) client: ClientConfig,
 }
 
 impl Stage {
-    /// The two have exchanged a message each way, and all is acknowledged.
+    /// The two have exchanged a message each way, over TCP, and all is acknowledged.
     #[track_caller]
     pub(crate) fn new() -> Self {
-        Self::with(|_, _| {})
+        Self::over(Carrier::Tcp)
     }
 
-    /// The same with other configurations.
+    /// The same over this carrier.
+    #[track_caller]
+    pub(crate) fn over(carrier: Carrier) -> Self {
+        Self::over_with(carrier, |_, _| {})
+    }
+
+    /// Over TCP, with other configurations.
     #[track_caller]
     pub(crate) fn with(configure: impl FnOnce(&mut ServerConfig, &mut ClientConfig)) -> Self {
-        let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        Self::over_with(Carrier::Tcp, configure)
+    }
+
+    /// Over this carrier, with other configurations.
+    #[track_caller]
+    pub(crate) fn over_with(
+        carrier: Carrier,
+        configure: impl FnOnce(&mut ServerConfig, &mut ClientConfig),
+    ) -> Self {
+        let [ours, theirs] = Home::pair(carrier);
         let mut server = server(theirs.path());
         let mut client = client(ours.path(), server.listen[0]);
+        client.carrier = wish(carrier);
         configure(&mut server, &mut client);
         let mut world = World::new();
         let address = world.serve(server.clone(), App::with(Habit::Echo));
@@ -35,6 +51,9 @@ impl Stage {
         world.connect(client.clone(), App::default());
         let mut stage = Stage { world, ours, theirs, server, client };
         stage.connected();
+        let granted = stage.world.clients[0].app.connections().next().map(|login| login.carrier);
+        let wished = if stage.client.carrier == wish(Carrier::Tcp) { Carrier::Tcp } else { carrier };
+        assert_eq!(granted, Some(wished));
         stage.exchange("first");
         stage
     }
