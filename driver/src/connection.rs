@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 use tcpshm_protocol::{Event, InboundFault, ProtocolError};
-use tcpshm_shm::{MappedSession, Outbox, Polled};
+use tcpshm_shm::{MappedSession, Outbox, Polled, Rings};
 
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
@@ -20,6 +20,9 @@ pub(crate) const SCRATCH: usize = 256 * 1024;
 /// Incomplete frames up to this size are moved to the front of the shared memory and completed there;
 /// longer ones grow in their connection's own buffer.
 const MOVED: usize = 64 * 1024;
+
+/// Bytes of a message without payload, in a ring.
+const SMALLEST_FRAME: u64 = 16;
 
 /// One connection after login. It has no timers and no session of its own: whoever owns both calls
 /// [`Connection::visit`] when there may be something to do.
@@ -293,6 +296,18 @@ fn deliver(
     let mut ended = None;
     let any = session.handle_input(now, input, |polled| ended = tell(polled, app).or(ended.take()))?;
     ended.map_or(Ok(any), Err)
+}
+
+/// Reads what a peer that is gone had committed to shared memory, as over TCP what it had sent is still read. A
+/// peer that lives, and has only lost the connection, may go on committing: so up to a ring's worth.
+pub(crate) fn drain(session: &mut MappedSession, reason: &Disconnected, mut each: impl FnMut(Polled<'_>)) {
+    if !matches!(reason, Disconnected::Cut | Disconnected::Io(_)) {
+        return;
+    }
+    let mut left = session.header().incoming.capacity();
+    while left > 0 && session.poll(Rings::BURST, &mut each) {
+        left = left.saturating_sub(u64::from(Rings::BURST) * SMALLEST_FRAME);
+    }
 }
 
 /// Tells the application what came, on whichever carrier. Returns why the connection is over, if it is.

@@ -92,6 +92,9 @@ impl<'l> Link<'l> {
 
     /// Ends the connection, not the session. Returns what the peer is not known to have consumed; it
     /// is kept, and goes out on the next connection.
+    ///
+    /// It waits for nothing. Over TCP what is in the socket still arrives; over shared memory what the peer has
+    /// not polled by now comes with the next connection.
     pub fn close(&mut self) -> Undelivered {
         self.using().close(CloseReason::Application)
     }

@@ -20,7 +20,7 @@ use tcpshm_protocol::{Name, Role};
 use tcpshm_shm::{FileError, LinkDirectory, MappedSession, Rings};
 
 use crate::config::ServerConfig;
-use crate::connection::{SCRATCH, Visit};
+use crate::connection::{SCRATCH, Visit, drain, tell};
 use crate::disconnected::Disconnected;
 use crate::error::SetupError;
 use crate::files::Files;
@@ -202,7 +202,14 @@ impl Server {
                     self.enqueue(index);
                 }
             }
-            Err(reason) => self.end_live(now, index, &reason, app),
+            Err(reason) => {
+                self.telling = Some(index);
+                drain(session, &reason, |polled| {
+                    tell(polled, app);
+                });
+                self.telling = None;
+                self.end_live(now, index, &reason, app);
+            }
         }
     }
 

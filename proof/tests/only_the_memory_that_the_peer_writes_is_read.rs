@@ -7,7 +7,9 @@ use std::time::Duration;
 use proof::endpoint::Note;
 use proof::{Disk, Pair, Setup, image};
 use tcpshm_protocol::login::{Carrier, Outcome, RefusalCode};
-use tcpshm_protocol::{Geometry, Header, HeaderError, Memory, Nonce, Published, Role, ViewFault, prove};
+use tcpshm_protocol::{
+    AttachmentId, Geometry, Header, HeaderError, Memory, Nonce, Published, Role, ViewFault, prove,
+};
 
 fn ours() -> Header {
     image::header(Role::Client, 7, Geometry::new(256, 64).expect("a geometry"))
@@ -50,7 +52,7 @@ fn the_peers_file_and_no_other() {
 fn a_copy_lacks_the_nonce_of_this_login() {
     let file = theirs(|_| {});
     for other in [0, 2, u64::MAX] {
-        assert_eq!(prove(&file, &ours(), Nonce::new(other)), Err(ViewFault::OtherMemory));
+        assert_eq!(prove(&file, &ours(), Nonce::new(other)), Err(ViewFault::OtherMemory { current: None }));
     }
 }
 
@@ -78,7 +80,10 @@ fn finish(mut pair: Pair) {
 
 /// What each side may have in place of the other's directory: nothing, or a copy of it.
 fn elsewhere(disk: &Disk) -> [(Option<Disk>, Option<ViewFault>); 2] {
-    [(None, None), (Some(Disk::new(disk.content(), 1)), Some(ViewFault::OtherMemory))]
+    let copy = disk.content();
+    let current = image::load(copy.main().expect("there is a file"), image::at::CURRENT);
+    let fault = ViewFault::OtherMemory { current: AttachmentId::new(current) };
+    [(None, None), (Some(Disk::new(copy, 1)), Some(fault))]
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::frame::{self, FrameFault, FrameRule};
 use crate::geometry::Geometry;
 use crate::header::{Header, HeaderError};
-use crate::id::{Kind, Nonce, Role, SessionId};
+use crate::id::{AttachmentId, Kind, Nonce, Role, SessionId};
 use crate::inbound::InboundFault;
 use crate::layout;
 use crate::position::Position;
@@ -28,7 +28,7 @@ pub fn prove<V: Published>(view: &V, ours: &Header, nonce: Nonce) -> Result<(), 
         return Err(ViewFault::Geometry { found: theirs.outgoing, promised: ours.incoming });
     }
     if view.load(layout::NONCE) != nonce.get() {
-        return Err(ViewFault::OtherMemory);
+        return Err(ViewFault::OtherMemory { current: AttachmentId::new(view.load(layout::CURRENT)) });
     }
     Ok(())
 }
@@ -52,7 +52,11 @@ pub enum ViewFault {
     },
     /// It lacks the nonce of this login.
     #[error("it is not the memory that the peer writes: a copy, or a file on another machine")]
-    OtherMemory,
+    OtherMemory {
+        /// The attachment that it shows. If that is the one of this login, it is the peer's file after all, and
+        /// the peer has left it since: no copy can have it.
+        current: Option<AttachmentId>,
+    },
 }
 
 /// A place in the peer's ring.

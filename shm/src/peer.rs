@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tcpshm_protocol::{Header, Name, Nonce, Role, SessionId, ViewFault};
+use tcpshm_protocol::{AttachmentId, Header, Name, Nonce, Role, SessionId, ViewFault};
 
 use crate::directory::LinkDirectory;
 use crate::error::FileError;
@@ -113,4 +113,15 @@ pub enum ViewError {
     /// It cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl ViewError {
+    /// Whether it was the peer's file after all, which shows the attachment of this login, and the peer has
+    /// left it since.
+    pub fn shows(&self, attachment: AttachmentId) -> bool {
+        let Self::Fault { source: ViewFault::OtherMemory { current }, .. } = self else {
+            return false;
+        };
+        *current == Some(attachment)
+    }
 }

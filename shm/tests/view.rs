@@ -75,7 +75,7 @@ fn a_file_that_is_not_there_is_missing_under_its_name() {
 #[test]
 fn a_file_without_this_logins_nonce_is_other_memory() {
     let error = refusal_of(&header(Role::Server, 1), Nonce::new(5), |_| {});
-    assert!(matches!(error, ViewError::Fault { source: ViewFault::OtherMemory, .. }), "{error}");
+    assert!(matches!(error, ViewError::Fault { source: ViewFault::OtherMemory { .. }, .. }), "{error}");
     assert!(error.to_string().contains("do not share memory"), "{error}");
     // A copy holds the nonce of its day.
     let (_place, mut sides, file) = stage();
@@ -86,7 +86,7 @@ fn a_file_without_this_logins_nonce_is_other_memory() {
         chmod(file, 0o600);
     });
     let error = sides.server.view(sides.theirs.header(), Nonce::new(77)).unwrap_err();
-    assert!(matches!(error, ViewError::Fault { source: ViewFault::OtherMemory, .. }), "{error}");
+    assert!(matches!(error, ViewError::Fault { source: ViewFault::OtherMemory { .. }, .. }), "{error}");
 }
 
 /// Gives the name of the client's file to that of another session or link.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tcpshm_shm::Rings;
 
 use super::{Client, Live, State};
-use crate::connection::{Visit, tell};
+use crate::connection::{Visit, drain, tell};
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
 use crate::link::Link;
@@ -27,7 +27,14 @@ impl Client {
         }
         match live.connection.visit(now, session, &mut self.scratch, budget, app) {
             Ok(visit) => self.touched |= visit == Visit::More,
-            Err(reason) => self.end_live(now, &reason, app),
+            Err(reason) => {
+                self.telling = true;
+                drain(session, &reason, |polled| {
+                    tell(polled, app);
+                });
+                self.telling = false;
+                self.end_live(now, &reason, app);
+            }
         }
     }
 

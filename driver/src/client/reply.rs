@@ -36,6 +36,11 @@ impl Client {
         let viewed = on_memory.then(|| self.directory.view(session.header(), ready.nonce));
         let peer = match viewed.transpose() {
             Ok(peer) => peer,
+            Err(error) if error.shows(ready.attachment) => {
+                // It left right behind its Ready, and has taken the nonce with it: no matter of memory.
+                self.close(&mut login.handshake.stream);
+                return self.give_way(now, io::ErrorKind::UnexpectedEof.into(), app);
+            }
             Err(error) => return self.do_without_memory(now, login, &welcome.server, &error, app),
         };
         if let Err(fault) = session.establish(now, ready, &timing, peer) {
@@ -78,12 +83,6 @@ impl Client {
         error: &ViewError,
         app: &mut impl Handler,
     ) {
-        // A server that has left right behind its Ready has taken the nonce with it: that says nothing of
-        // the memory, and the end of the connection is here by then.
-        if login.handshake.fill().is_err() || login.handshake.has_ended() {
-            self.close(&mut login.handshake.stream);
-            return self.give_way(now, io::ErrorKind::UnexpectedEof.into(), app);
-        }
         app.not_shared(server, error);
         self.not_shared = true;
         if self.config.carrier == CarrierWish::Auto {
