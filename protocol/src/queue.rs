@@ -2,6 +2,7 @@
 
 mod ahead;
 mod error;
+mod room;
 
 use crate::boundaries::Boundaries;
 use crate::frame::{self, FrameHeader, FrameRule};
@@ -16,6 +17,7 @@ use crate::storage::Storage;
 
 pub(crate) use ahead::Zeroed;
 pub use error::{AckFault, SendError};
+use room::Wanted;
 
 /// One side's link file, opened by its owner.
 ///
@@ -54,8 +56,8 @@ pub(crate) struct Queue<S> {
     /// Where the free part of the ring ends, with the zero word behind the last frame; 0 while nothing can be
     /// committed. It follows from the rest, and is what every claim is measured by.
     limit: u64,
-    /// The bytes that a refused claim is waiting for.
-    wanted: Option<u64>,
+    /// What a refused claim is waiting for.
+    wanted: Option<Wanted>,
 }
 
 impl<S: Storage> Queue<S> {
@@ -156,7 +158,7 @@ impl<S: Storage> Queue<S> {
         if start.since(self.bound()) + size + frame::ALIGNMENT <= capacity {
             return SendError::StreamExhausted;
         }
-        self.wanted = Some(needed);
+        self.wanted = Some(Wanted::new(needed));
         SendError::Full { needed, free: self.space(), unconsumed: self.tail.since(self.acked) }
     }
 
@@ -350,15 +352,6 @@ impl<S: Storage> Queue<S> {
         if self.mapped { self.tail } else { self.handed }
     }
 
-    /// Whether a claim that was refused would succeed now. Says so once.
-    pub(crate) fn take_writable(&mut self) -> bool {
-        let writable = self.fits_wanted();
-        if writable {
-            self.wanted = None;
-        }
-        writable
-    }
-
     // ---- getters ----
 
     pub(crate) fn standing(&self) -> Standing {
@@ -383,25 +376,6 @@ impl<S: Storage> Queue<S> {
 
     pub(crate) fn current(&self) -> Option<AttachmentId> {
         self.current
-    }
-
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.is_some()
-    }
-
-    /// Whether a claim that was refused would succeed now.
-    pub(crate) fn fits_wanted(&self) -> bool {
-        self.wanted.is_some_and(|size| self.fits(self.tail, size))
-    }
-
-    /// Whether a good part of the ring is free, or all that it will ever be.
-    pub(crate) fn is_roomy(&self) -> bool {
-        self.space() >= self.ring.capacity() / 4 || self.acked == self.tail
-    }
-
-    /// Whether a message of `len` bytes fits, as far as is known of what the peer has consumed.
-    pub(crate) fn has_room(&self, len: usize) -> bool {
-        u32::try_from(len).is_ok_and(|len| self.fits(self.tail, frame::padded_size(len)))
     }
 
     /// Bytes that frames can still take, headers included.

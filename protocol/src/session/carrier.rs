@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
-use super::mapped::PATIENCE;
 use crate::control::{CloseReason, Control};
 use crate::geometry::Geometry;
 use crate::header::Header;
@@ -34,8 +33,6 @@ pub(super) struct Attached {
     /// Bytes that the host was given and has not said to be written. No more than these can be.
     offered: usize,
     pub(super) closing: Closing,
-    /// Over shared memory: polls that a writer still waits for more room than it needs.
-    pub(super) patience: u32,
     /// What the peer's words were found to be where no error could be returned.
     pub(super) fault: Option<ProtocolError>,
 }
@@ -90,7 +87,6 @@ impl Attached {
             greet: start.greet,
             offered: 0,
             closing: Closing::No,
-            patience: PATIENCE,
             fault: None,
         }
     }

@@ -8,16 +8,12 @@ use crate::position::Position;
 use crate::reader::Message;
 use crate::storage::{Published, Storage};
 
-/// Polls that a claim which would fit again waits for more room. At tens of nanoseconds each this is no
-/// time to an application, and long enough for a reader in full flow.
-pub(super) const PATIENCE: u32 = 64;
-
 impl<S: Storage> Session<S> {
     /// Takes the next message from `view`, the peer's link file, which [`prove`](crate::prove) has let pass for
     /// this login. `None` if none has come; then the time is used to prepare the next commit.
     ///
     /// It knows no time and costs a few loads. Like [`Session::handle_input`] it tells of room again after a
-    /// claim was refused; to learn of it, the peer's progress is loaded at every call while one waits.
+    /// claim was refused; to learn of it, the peer's progress is loaded at some of the calls while one waits.
     ///
     /// The bytes of the message are the peer's, who may write there once the consumption of the message is
     /// stored. That nothing is left to read them with is why a [`Received`](crate::Received) is given back to be consumed, and
@@ -36,8 +32,11 @@ impl<S: Storage> Session<S> {
         if attached.unproven && !self.ends_doubt(view) {
             return Ok(None);
         }
-        if self.queue.is_wanted() && self.finds_room(view)? {
-            return Ok(Some(Event::Writable));
+        if self.queue.is_wanted() && self.queue.is_time_to_look() {
+            self.load_ack(view)?;
+            if self.queue.take_roomy() {
+                return Ok(Some(Event::Writable));
+            }
         }
         let consumed = self.queue.consumed();
         let Some(reader) = self.attached.as_mut().and_then(|attached| attached.reader.as_mut()) else {
@@ -87,22 +86,6 @@ impl<S: Storage> Session<S> {
             self.queue.end_doubt();
         }
         proven
-    }
-
-    /// Whether it is time to try a claim again that was refused. Not as soon as it fits: then the two sides
-    /// would pass the line of the `consumed` word to and fro for every message. But soon, since the
-    /// peer may be waiting for just this one.
-    fn finds_room<V: Published>(&mut self, view: &V) -> Result<bool, ProtocolError> {
-        self.load_ack(view)?;
-        let Some(attached) = self.attached.as_mut().filter(|_| self.queue.fits_wanted()) else {
-            return Ok(false);
-        };
-        attached.patience -= 1;
-        if !self.queue.is_roomy() && attached.patience > 0 {
-            return Ok(false);
-        }
-        attached.patience = PATIENCE;
-        Ok(self.queue.take_writable())
     }
 
     /// The peer's `consumed` word is its acknowledgement. It pairs with the release of the peer's store: what
