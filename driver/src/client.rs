@@ -145,12 +145,19 @@ impl Client {
     }
 
     /// Moves the link to another carrier, with everything that is in it: ends the connection and logs in again
-    /// at once. Without a connection the next login wishes so.
+    /// at once. A login in progress is begun anew; without a connection the next login wishes so.
     pub fn change_carrier(&mut self, now: Instant, wish: CarrierWish, app: &mut impl Handler) {
         self.config.carrier = wish;
         self.not_shared = false;
-        self.at_once = self.is_connected();
-        self.end_live(now, &Disconnected::Closed, app);
+        match std::mem::replace(&mut self.state, State::Waiting { until: Some(now) }) {
+            State::Connecting(mut handshake) => self.close(&mut handshake.stream),
+            State::LoggingIn(mut login) => self.close(&mut login.handshake.stream),
+            other => {
+                self.state = other;
+                self.at_once = self.is_connected();
+                self.end_live(now, &Disconnected::Closed, app);
+            }
+        }
     }
 
     /// Whether the link has a connection.

@@ -38,10 +38,18 @@ pub trait Driver {
     /// How long the host may sleep at most before it calls [`Driver::handle_timeout`]. Zero while there
     /// is work left over, and while a link is on shared memory, which no poll can wait for; `None` if nothing
     /// is ever due.
-    fn timeout(&self, now: Instant) -> Option<Duration>;
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        if self.has_work() || self.is_polling() {
+            return Some(Duration::ZERO);
+        }
+        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
+    }
 
-    /// Looks at the links that shared memory carries, and at nothing else, for as many messages as make a
-    /// good turn: no system call, no clock, no allocation. Returns whether anything came.
+    /// When a timer is due, whatever else there is to do. `None` if nothing is ever due.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Looks at the links that shared memory carries, and at nothing else, for up to 64 messages of each: no
+    /// system call, no clock, no allocation. Returns whether anything came.
     ///
     /// Heartbeats and ends go over the connection, so the rest needs a visit now and then too: several times
     /// in the `silence` that is configured, and better every millisecond.

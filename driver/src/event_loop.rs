@@ -34,6 +34,9 @@ impl<D: Driver> EventLoop<D> {
     pub const SPINS: u32 = 64;
     /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
     pub const POLLS: u32 = 1024;
+    /// Of these, how many may find something: with up to [`Rings::BURST`](tcpshm_shm::Rings::BURST) messages of each link in each, this is
+    /// a turn's fair share, however slow the handler is.
+    pub const FINDS: u32 = 8;
 
     /// Registers `driver` with a poll of its own.
     pub fn new(mut driver: D, clock: fn() -> Instant) -> io::Result<Self> {
@@ -57,8 +60,7 @@ impl<D: Driver> EventLoop<D> {
     /// and what the idle strategy says, and may end with nothing done.
     pub fn turn(&mut self, app: &mut impl Handler, wait: Option<Duration>) -> io::Result<()> {
         if self.driver.is_polling() {
-            let longest = if self.driver.has_work() { Duration::ZERO } else { wait.unwrap_or(Duration::MAX) };
-            let pause = self.poll_memory(app, longest);
+            let pause = self.poll_memory(app, wait.unwrap_or(Duration::MAX));
             return self.visit(app, Some(pause));
         }
         let timeout = self.driver.timeout((self.clock)());
@@ -68,15 +70,24 @@ impl<D: Driver> EventLoop<D> {
     /// Polls shared memory until it is time to look at the rest. Returns how long to wait there: not longer than
     /// `longest`, what is slept here included.
     fn poll_memory(&mut self, app: &mut impl Handler, longest: Duration) -> Duration {
+        let mut finds = 0;
         for _ in 0..Self::POLLS {
-            match self.idle.after(self.driver.poll(app)) {
+            let found = self.driver.poll(app);
+            finds += u32::from(found);
+            if finds == Self::FINDS {
+                break;
+            }
+            match self.idle.after(found) {
                 Pause::None => {}
                 Pause::Yield => {
                     thread::yield_now();
                     return Duration::ZERO;
                 }
+                Pause::Sleep(_) if self.driver.has_work() => return Duration::ZERO,
                 Pause::Sleep(pause) => {
-                    let pause = pause.min(longest);
+                    let deadline = self.driver.deadline();
+                    let due = deadline.map(|due| due.saturating_duration_since((self.clock)()));
+                    let pause = pause.min(longest).min(due.unwrap_or(Duration::MAX));
                     // An epoll waits for whole milliseconds only.
                     if pause >= Duration::from_millis(1) {
                         return pause;

@@ -77,7 +77,7 @@ impl Idle {
             IdleStrategy::Spin => Pause::None,
             IdleStrategy::SpinThenYield { spins } if self.dry > spins => Pause::Yield,
             IdleStrategy::BackOff { spins, yields, least, most } if self.dry > spins => {
-                match (self.dry - spins).checked_sub(yields + 1) {
+                match (self.dry - spins).checked_sub(yields.saturating_add(1)) {
                     None => Pause::Yield,
                     Some(slept) => Pause::Sleep(least.saturating_mul(1 << slept.min(31)).min(most)),
                 }

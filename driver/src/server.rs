@@ -222,6 +222,7 @@ impl Server {
             return;
         };
         let mut connection = live.connection;
+        self.telling = self.telling.filter(|telling| *telling != index);
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
         self.live.remove(session.peer());

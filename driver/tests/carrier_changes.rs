@@ -208,3 +208,19 @@ fn a_wish_that_is_changed_without_a_connection_holds_at_the_next_login() {
     assert_eq!(carriers(&stage), [Carrier::Tcp, Carrier::Shm]);
     stage.world.until("the reply", |world| world.clients[0].app.texts() == ["first", "early"]);
 }
+
+#[test]
+fn a_wish_that_is_changed_at_any_moment_of_a_login_holds() {
+    for turns in 0..12 {
+        let mut stage = stage(Carrier::Tcp);
+        stage.stop_client();
+        stage.start_client(App::default());
+        (0..turns).for_each(|_| stage.world.turn());
+        let now = stage.world.now;
+        let client = &mut stage.world.clients[0];
+        client.driver.change_carrier(now, wish(Carrier::Shm), &mut client.app);
+        stage.connected();
+        assert_eq!(carriers(&stage).last(), Some(&Carrier::Shm), "after {turns} turns");
+        stage.exchange("on we go");
+    }
+}

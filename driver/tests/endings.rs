@@ -196,6 +196,23 @@ fn an_idle_link_lives_on_by_its_heartbeats(carrier: Carrier) {
     assert!(turns < 120 * 20, "{turns} turns for 120 s of idling");
 }
 
+/// Whoever sleeps until either side's next deadline, and looks at neither before.
+#[test]
+fn a_link_on_shared_memory_that_is_looked_at_when_a_deadline_comes_lives_on() {
+    for of_server in [true, false] {
+        let mut stage = Stage::over(Carrier::Shm);
+        let end = stage.world.now + Duration::from_secs(120);
+        while stage.world.now < end {
+            let (server, client) = stage.world.both();
+            let due = if of_server { server.driver.deadline() } else { client.driver.deadline() };
+            stage.world.stride = due.unwrap().saturating_duration_since(stage.world.now);
+            stage.world.turn();
+        }
+        let (server, client) = stage.world.both();
+        assert!(server.app.endings().is_empty() && client.app.endings().is_empty());
+    }
+}
+
 #[test]
 fn a_half_closed_peer_is_a_closed_one() {
     let mut stage = Stage::new();

@@ -20,7 +20,6 @@ carriers! {
     a_second_client_is_refused_as_busy_and_the_live_link_is_not_disturbed,
     a_second_client_waits_at_most_the_longest_back_off_between_attempts,
     after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told,
-    a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns,
     two_clients_of_one_name_with_different_servers_do_not_meet,
 }
 
@@ -76,8 +75,9 @@ fn after_the_first_client_ended_the_second_starts_anew_and_both_sides_are_told(c
     stage.exchange("on we go");
 }
 
-fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns(carrier: Carrier) {
-    let mut stage = Stage::over(carrier);
+#[test]
+fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns() {
+    let mut stage = Stage::new();
     let (directory, config) = second_client(&stage);
     stage.ours.copy_to(directory.path());
     stage.world.connect(config, App::default());
@@ -91,6 +91,34 @@ fn a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_tur
     assert_eq!(stage.world.at_server().app.story(), ["Fresh", "Replaced", "Resumed"]);
     stage.world.clients.swap(0, 1);
     stage.exchange("on we go");
+}
+
+/// What the original has in hand lies in the server's memory: the clone must not say that it was consumed.
+#[test]
+fn a_cloned_client_is_refused_while_the_original_is_on_shared_memory() {
+    for wish in [CarrierWish::Auto, CarrierWish::Tcp] {
+        let mut stage = Stage::over(Carrier::Shm);
+        let (directory, mut config) = second_client(&stage);
+        config.carrier = wish;
+        stage.world.clients[0].app.habit = Habit::Hold;
+        stage.world.answer(b"in hand");
+        stage.world.until("the message", |world| world.clients[0].app.held.len() == 1);
+        stage.ours.copy_to(directory.path());
+        stage.world.connect(config, App::default());
+        stage.world.until("refusals", |world| world.clients[1].app.refusals().len() == 5);
+
+        let [first, second] = &mut stage.world.clients[..] else { panic!("two clients") };
+        assert!(second.app.refusals().iter().all(|refused| refused.refusal.code == RefusalCode::Busy));
+        assert!(second.app.outcomes().is_empty());
+        assert_eq!(first.app.story(), ["Fresh"]);
+        let mut link = first.driver.link(stage.world.now).unwrap();
+        let received = link.redeem(first.app.held.remove(0)).unwrap();
+        assert_eq!(received.payload(), b"in hand");
+        link.consume(received).unwrap();
+        drop(link);
+        first.app.habit = Habit::Consume;
+        stage.exchange("on we go");
+    }
 }
 
 fn two_clients_of_one_name_with_different_servers_do_not_meet(carrier: Carrier) {

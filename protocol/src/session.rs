@@ -241,8 +241,10 @@ impl<S: Storage> Session<S> {
     /// told the time; `None` if nothing waits. How far it is behind is [`Session::undelivered`].
     pub fn behind_since(&self) -> Option<Instant> {
         // Over shared memory it may be found out between two times that are told.
-        let waiting = self.queue.acked() != self.queue.tail();
-        self.behind_since.filter(|_| waiting).map(|(_, since)| since)
+        let acked = self.queue.acked();
+        self.behind_since
+            .filter(|(then, _)| *then == acked && acked != self.queue.tail())
+            .map(|(_, since)| since)
     }
 
     /// What the peer is not known to have consumed. Counts frames: not for every message.

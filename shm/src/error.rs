@@ -192,6 +192,12 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// A connection carries its session.
+    #[error("{}: a connection carries its session: end that first", path.display())]
+    Attached {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody has it open for writing.
     #[error("{}: a session has it open, in this process or in one that was forked from it: end that first", path.display())]
     InUse {

@@ -327,3 +327,40 @@ fn whichever_call_fails_while_a_file_is_made_again_the_next_try_succeeds_with_wh
     }
     panic!("restoration never got through");
 }
+
+#[test]
+fn a_file_made_again_spares_the_old_one_that_an_unfinished_switch_left_under_its_prepared_name() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = open(place.path(), Role::Server);
+    make_main(&directory, 1);
+    let mut old = MappedSession::new(directory.open_link(&name("p"), None, NONCE).unwrap().unwrap());
+    old.outbox().send(Kind::new(1).unwrap(), b"owed").unwrap();
+    drop(old);
+    let mut session = MappedSession::new(create_confirmed(&directory, 2));
+    // Between the exchange of the two names and what keeps the old file aside.
+    directory.folder.faults.fail_only(1);
+    assert!(switch(&directory, 2).is_err());
+    fs::remove_file(directory.path_of_link(&name("p"))).unwrap();
+    directory.restore(&mut session).unwrap();
+
+    let kept = directory.kept(None).unwrap();
+    assert_eq!(kept.iter().map(|kept| kept.session).collect::<Vec<_>>(), [crate::testing::session(1)]);
+    assert!(fs::read(&kept[0].path).unwrap().windows(4).any(|bytes| bytes == b"owed"));
+    assert!(directory.is_in_place(&name("p"), session.identity()).unwrap());
+    assert!(directory.settle(&name("p")).unwrap().is_empty());
+}
+
+#[test]
+fn whichever_call_fails_while_a_file_is_made_again_no_copy_is_left_that_the_session_outlives() {
+    for step in 0..MOST_STEPS {
+        let place = tempfile::tempdir().unwrap();
+        let directory = open(place.path(), Role::Server);
+        let (mut session, _) = swept(&directory);
+        directory.folder.faults.fail_only(step);
+        if directory.restore(&mut session).is_ok() {
+            return;
+        }
+        assert!(files(place.path()).is_empty(), "step {step}: {:?}", files(place.path()).keys());
+    }
+    panic!("restoration never got through");
+}

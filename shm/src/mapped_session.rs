@@ -67,6 +67,12 @@ impl MappedSession {
         self.peer.as_ref()
     }
 
+    /// Whether the peer has stored `nonce` in the file that is read from; `true` without shared memory, where
+    /// there is nothing to tell.
+    pub fn is_shown(&self, nonce: Nonce) -> bool {
+        self.peer.as_ref().is_none_or(|peer| peer.shows(self.session.header(), nonce))
+    }
+
     /// What the application may do. No message that was handed out before can be alive any more.
     pub fn outbox(&mut self) -> Outbox<'_> {
         self.session.reclaim();
@@ -101,7 +107,7 @@ impl MappedSession {
         mut grant: Grant,
         peer: Option<PeerFile>,
     ) -> Result<Ready, LoginFault> {
-        self.check_peer(peer.as_ref())?;
+        self.check_peer(peer.as_ref(), confirm.nonce)?;
         grant.carrier = if peer.is_some() { Carrier::Shm } else { Carrier::Tcp };
         let ready = self.session.accept(now, confirm, grant)?;
         self.attach(peer);
@@ -116,7 +122,7 @@ impl MappedSession {
         timing: &Timing,
         peer: Option<PeerFile>,
     ) -> Result<(), LoginFault> {
-        self.check_peer(peer.as_ref())?;
+        self.check_peer(peer.as_ref(), ready.nonce)?;
         if ready.carrier == Carrier::Shm && peer.is_none() {
             return Err(LoginFault::NoView);
         }
@@ -125,9 +131,11 @@ impl MappedSession {
         Ok(())
     }
 
-    fn check_peer(&self, peer: Option<&PeerFile>) -> Result<(), LoginFault> {
+    /// A view is good for the login that it was proved for, and for no other.
+    fn check_peer(&self, peer: Option<&PeerFile>, nonce: Nonce) -> Result<(), LoginFault> {
         match peer {
             Some(peer) if !peer.is_of(self.session.header()) => Err(LoginFault::OtherSession),
+            Some(peer) if !peer.is_for(nonce) => Err(LoginFault::NoView),
             _ => Ok(()),
         }
     }
@@ -152,8 +160,9 @@ impl MappedSession {
         let mut any = false;
         while let Some(event) = session.handle_input(now, input)? {
             any = true;
+            let message = matches!(event, Event::Message(_));
             each(Polled::Event(Outbox { session, peer }, event));
-            if let Some(dropped) = session.reclaim() {
+            if message && let Some(dropped) = session.reclaim() {
                 each(Polled::Unconsumed(Outbox { session, peer }, dropped));
             }
             if session.is_closing() {
@@ -218,11 +227,11 @@ impl MappedSession {
                 match session.receive(&peer.memory) {
                     Ok(Some(event)) => {
                         taken += 1;
-                        check = true;
+                        check = matches!(event, Event::Message(_));
                         Polled::Event(Outbox { session, peer: Some(peer) }, event)
                     }
                     Ok(None) => {
-                        breathe(*streak + taken);
+                        breathe(streak.saturating_add(taken));
                         *streak = 0;
                         return taken > 0;
                     }

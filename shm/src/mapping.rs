@@ -13,8 +13,9 @@
 //!    atomics only.
 //! 4. **Published bytes.** Everything else is plain bytes, and a reader asks only for those of the header,
 //!    which never change, and of frames that were published and that it has not consumed, which the owner
-//!    leaves alone until it has. An owner writes plain bytes only where no reader looks: in frames that
-//!    are not published. A peer that breaks this is outside the trust.
+//!    leaves alone until it has: over shared memory it learns of consumption from the reader's `consumed` word,
+//!    and from nothing else while the login lasts. An owner writes plain bytes only where no reader looks: in
+//!    frames that are not published. A peer that breaks this is outside the trust.
 //! 5. **Bounds.** Every offset and length is checked against the mapping before a pointer is made from it,
 //!    and a mapping starts at a page, so an offset that is a multiple of 8 is an aligned word.
 
@@ -127,10 +128,12 @@ impl ReadOnly {
     pub(crate) fn of_peer(file: &File, ours: &Header, nonce: Nonce) -> io::Result<Result<Self, ViewFault>> {
         // SAFETY: a file that is not the peer's is unmapped again when `prove` says so, which reads the
         // header, and that of any file is written once. The owner of the one that stays, whose last login
-        // is the one that stored `nonce`, is a process of the same user that keeps to the format: it
-        // leaves a published frame alone until our `consumed` word, which only our session stores, has
-        // passed it, and `Session::receive` asks for the bytes of such frames only. A peer that does not keep
-        // to it is outside the trust, as is one who truncates the file, and the crate says so.
+        // is the one that stored `nonce`, is a process of the same user that keeps to the format: while that
+        // login lasts it leaves a published frame alone until our `consumed` word, which only our session
+        // stores, has passed it; and it ends the login before it believes anything else about our
+        // consumption, which can then only be what we told ourselves in the next one. `Session::receive` asks
+        // for the bytes of such frames only. An owner that does not keep to it is outside the trust, be
+        // it a process or a host that feeds its session made-up logins, as is one who truncates the file.
         let view = unsafe { Self::map(file) }?;
         Ok(prove(&view, ours, nonce).map(|()| view))
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tcpshm_protocol::{AttachmentId, Header, Name, Nonce, Role, SessionId, ViewFault};
+use tcpshm_protocol::{AttachmentId, Geometry, Header, Name, Nonce, Role, SessionId, ViewFault, prove};
 
 use crate::directory::LinkDirectory;
 use crate::error::FileError;
@@ -19,12 +19,25 @@ pub struct PeerFile {
     identity: FileIdentity,
     session: SessionId,
     owner: Role,
+    outgoing: Geometry,
+    /// Of the login that it was proved for.
+    nonce: Nonce,
 }
 
 impl PeerFile {
     /// Whether it is the file that the peer of `ours` writes.
     pub(crate) fn is_of(&self, ours: &Header) -> bool {
-        self.session == ours.session && self.owner == ours.role.other()
+        self.session == ours.session && self.owner == ours.role.other() && self.outgoing == ours.incoming
+    }
+
+    /// Whether it was proved for the login in which the peer told this nonce.
+    pub(crate) fn is_for(&self, nonce: Nonce) -> bool {
+        self.nonce == nonce
+    }
+
+    /// Whether the peer has stored this nonce there.
+    pub(crate) fn shows(&self, ours: &Header, nonce: Nonce) -> bool {
+        prove(&self.memory, ours, nonce).is_ok()
     }
 }
 
@@ -50,7 +63,8 @@ impl LinkDirectory {
 
     /// Whether the peer's file is still where it was found, or where its owner has moved it since.
     pub fn is_peer_in_place(&self, peer: &Name, file: &PeerFile) -> Result<bool, FileError> {
-        for place in [Place::Main, Place::Proposed(file.session)] {
+        // In this order a switch in between goes unnoticed.
+        for place in [Place::Proposed(file.session), Place::Main] {
             let found = self.folder.identity(&self.peer_name(peer, place).to_string())?;
             if found == Some(file.identity) {
                 return Ok(true);
@@ -71,7 +85,8 @@ impl LinkDirectory {
         let mapped = ReadOnly::of_peer(&file, ours, nonce);
         let mapped = mapped.map_err(|source| self.folder.io_error("mapping", &text, source))?;
         let memory = mapped.map_err(|source| ViewError::Fault { path: path(), source })?;
-        Ok(PeerFile { memory, identity, session: ours.session, owner: ours.role.other() })
+        let (session, owner, outgoing) = (ours.session, ours.role.other(), ours.incoming);
+        Ok(PeerFile { memory, identity, session, owner, outgoing, nonce })
     }
 
     /// Where the link's own file stands.

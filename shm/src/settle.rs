@@ -173,7 +173,12 @@ impl LinkDirectory {
     }
 
     /// Gives the old file of a finished exchange, now at the `.new` name of `session`, its kept name.
-    fn keep_aside(&self, peer: &Name, session: SessionId, old: SessionId) -> Result<Kept, FileError> {
+    pub(crate) fn keep_aside(
+        &self,
+        peer: &Name,
+        session: SessionId,
+        old: SessionId,
+    ) -> Result<Kept, FileError> {
         let proposed = self.name(peer, Place::Proposed(session)).to_string();
         let kept = self.name(peer, Place::Kept(old));
         match self.folder.rename(&proposed, &kept.to_string()) {

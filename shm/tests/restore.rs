@@ -88,6 +88,7 @@ fn a_file_in_the_place_of_the_removed_one_is_neither_taken_nor_touched() {
     sides.attach(Instant::now());
     let path = sides.server.path_of_link(&name("owner"));
     let image = fs::read(&path).unwrap();
+    sides.theirs.detach(Nonce::new(2));
     for stranger in [&image[..], b"", b"something else"] {
         let _ = fs::remove_file(&path);
         fs::write(&path, stranger).unwrap();
@@ -107,7 +108,24 @@ fn nothing_is_made_again_once_the_lock_file_is_gone() {
     sides.attach(Instant::now());
     fs::remove_file(sides.server.path_of_link(&name("owner"))).unwrap();
     fs::remove_file(place.path().join("s~peer.lock")).unwrap();
+    sides.theirs.detach(Nonce::new(2));
     let error = sides.server.restore(&mut sides.theirs).unwrap_err();
     assert!(matches!(error, FileError::LockLost { .. }), "{error}");
     assert!(!sides.server.path_of_link(&name("owner")).exists());
+}
+
+#[test]
+fn a_link_that_is_connected_is_not_moved_away_from_under_its_peer() {
+    let place = tempfile::tempdir().unwrap();
+    let mut sides = Sides::new(place.path(), 1);
+    sides.attach(Instant::now());
+    let path = sides.server.path_of_link(&name("owner"));
+    fs::remove_file(&path).unwrap();
+    let error = sides.server.restore(&mut sides.theirs).unwrap_err();
+    assert!(matches!(error, FileError::Attached { .. }), "{error}");
+    assert!(!path.exists());
+    sides.theirs.outbox().send(kind(), b"in the old memory").unwrap();
+    assert_eq!(hold(&mut sides.ours).len(), 1, "the peer still reads what is written");
+    sides.theirs.detach(Nonce::new(2));
+    sides.server.restore(&mut sides.theirs).unwrap();
 }

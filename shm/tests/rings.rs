@@ -130,6 +130,27 @@ fn a_message_that_is_merely_dropped_is_told_and_can_be_stepped_over() {
 }
 
 #[test]
+fn a_message_that_is_merely_dropped_is_told_once_whatever_comes_behind_it() {
+    let (mut clients, mut servers, _places) = pairs(1);
+    send(clients.get_mut(0).unwrap(), b"dropped");
+    let server = servers.get_mut(0).unwrap();
+    while server.outbox().send(kind(), &[1; 100]).is_ok() {}
+    let (mut told, mut writable) = (0, 0);
+    for round in 0..200 {
+        servers.poll(|_, polled| match polled {
+            Polled::Event(_, Event::Message(_)) => {}
+            Polled::Event(_, Event::Writable) => writable += 1,
+            Polled::Unconsumed(..) => told += 1,
+            other => panic!("{other:?}"),
+        });
+        if round == 0 {
+            while !take(&mut clients).is_empty() {}
+        }
+    }
+    assert_eq!((told, writable), (1, 1));
+}
+
+#[test]
 fn room_after_a_refused_claim_is_told_once() {
     let (mut clients, mut servers, _places) = pairs(1);
     let client = clients.get_mut(0).unwrap();

@@ -11,10 +11,11 @@ use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use attached::{CLIENTS_NONCE, Sides, header};
+use attached::{CLIENTS_NONCE, SERVERS_NONCE, Sides, header};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use support::{chmod, everything, is_root, name, skipped, write_at};
-use tcpshm_protocol::{Geometry, Header, HeaderError, LoginFault, Nonce, Role, ViewFault};
+use tcpshm_protocol::login::Confirm;
+use tcpshm_protocol::{Geometry, Grant, Header, HeaderError, LoginFault, Nonce, Role, ViewFault};
 use tcpshm_shm::{FileError, MappedSession, ViewError};
 use tempfile::TempDir;
 
@@ -221,4 +222,28 @@ fn a_session_takes_no_view_of_another_sessions_file() {
     let (confirm, now) = (attached::confirm(&sides.ours), Instant::now());
     let error = sides.theirs.accept(now, &confirm, attached::grant(), Some(view)).unwrap_err();
     assert_eq!(error, LoginFault::OtherSession);
+}
+
+#[test]
+fn a_view_that_was_proved_for_an_earlier_login_is_refused() {
+    let (_place, mut sides, _) = stage();
+    let now = Instant::now();
+    let of_client = sides.server.view(sides.theirs.header(), CLIENTS_NONCE).unwrap();
+    let of_server = sides.client.view(sides.ours.header(), SERVERS_NONCE).unwrap();
+    sides.attach(now);
+    let Sides { client, server, ours, theirs } = &mut sides;
+    ours.detach(Nonce::new(2));
+    theirs.detach(Nonce::new(3));
+    let nonce = Nonce::new(4);
+    let held = ours.show(nonce);
+    let confirm = Confirm { held, proposed: None, nonce, ..attached::confirm(ours) };
+    let grant = || Grant { nonce: Nonce::new(5), ..attached::grant() };
+
+    assert_eq!(theirs.accept(now, &confirm, grant(), Some(of_client)).unwrap_err(), LoginFault::NoView);
+    let view = server.view(theirs.header(), nonce).unwrap();
+    let ready = theirs.accept(now, &confirm, grant(), Some(view)).unwrap();
+    let timing = attached::timing();
+    assert_eq!(ours.establish(now, &ready, &timing, Some(of_server)).unwrap_err(), LoginFault::NoView);
+    let view = client.view(ours.header(), ready.nonce).unwrap();
+    ours.establish(now, &ready, &timing, Some(view)).unwrap();
 }

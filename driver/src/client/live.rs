@@ -47,6 +47,8 @@ impl Client {
             return;
         };
         let Live { mut connection, since, .. } = *live;
+        let at_once = std::mem::take(&mut self.at_once);
+        self.telling = false;
         if let Some(session) = &mut self.session {
             connection.say_farewell(now, session, reason);
             session.detach(random::nonce());
@@ -59,7 +61,7 @@ impl Client {
         if now.saturating_duration_since(since) >= worth {
             self.failures = 0;
         }
-        if std::mem::take(&mut self.at_once) {
+        if at_once {
             self.try_again(now);
         } else {
             self.pause(now);

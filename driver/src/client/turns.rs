@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -14,17 +14,9 @@ use crate::handler::Handler;
 use crate::watch;
 
 impl Client {
-    fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Waiting { until } => *until,
-            State::Connecting(handshake) => Some(handshake.deadline),
-            State::LoggingIn(login) => Some(login.handshake.deadline),
-            State::Live(live) => {
-                let timer = self.session.as_ref().and_then(|session| session.poll_timeout());
-                timer.into_iter().chain([live.next_check]).min()
-            }
-            State::Stopped => None,
-        }
+    /// Whether it was just made: then it connects as soon as it is in a loop.
+    fn is_new(&self) -> bool {
+        matches!(self.state, State::Waiting { until: None } if self.failures == 0)
     }
 }
 
@@ -62,8 +54,7 @@ impl Driver for Client {
             self.touched = false;
             self.visit(now, app);
         }
-        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
-        if !first && self.deadline().is_none_or(|deadline| deadline > now) {
+        if !self.is_new() && self.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
         if self.is_connected() {
@@ -83,12 +74,17 @@ impl Driver for Client {
         }
     }
 
-    fn timeout(&self, now: Instant) -> Option<Duration> {
-        let first = matches!(self.state, State::Waiting { until: None } if self.failures == 0);
-        if self.has_work() || self.is_polling() || (first && self.registry.is_some()) {
-            return Some(Duration::ZERO);
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting { until } => *until,
+            State::Connecting(handshake) => Some(handshake.deadline),
+            State::LoggingIn(login) => Some(login.handshake.deadline),
+            State::Live(live) => {
+                let timer = self.session.as_ref().and_then(|session| session.poll_timeout());
+                timer.into_iter().chain([live.next_check]).min()
+            }
+            State::Stopped => None,
         }
-        self.deadline().map(|deadline| deadline.saturating_duration_since(now))
     }
 
     fn poll(&mut self, app: &mut impl Handler) -> bool {
@@ -96,7 +92,7 @@ impl Driver for Client {
     }
 
     fn has_work(&self) -> bool {
-        self.touched
+        self.touched || (self.is_new() && self.registry.is_some())
     }
 
     fn is_polling(&self) -> bool {

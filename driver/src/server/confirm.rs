@@ -82,6 +82,9 @@ impl Server {
         let streams = limits_agreed(&admitted.hello.limits, &self.config.link.limits)
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         let live = self.live.contains_key(client);
+        if self.is_copy(client, confirm) {
+            return Err(Refusal::new(RefusalCode::Busy, "its client runs on the original of these files"));
+        }
         let token_valid = confirm.token.is_some_and(|token| self.reset_tokens.is_valid(client, token));
         let verdict = decide(confirm, record, &streams, live, token_valid);
         let accepts = matches!(verdict, Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_));
@@ -107,6 +110,15 @@ impl Server {
         self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
+    }
+
+    /// Whether a link under the name is live on shared memory, and this login comes from somewhere else: a client
+    /// stores the nonce that it tells in its file, whatever carrier it wishes, and that file is mapped here.
+    /// What a copy says it has consumed, the original may be reading.
+    fn is_copy(&self, client: &Name, confirm: &Confirm) -> bool {
+        let session = self.live.get(client).and_then(|index| self.links.get(*index));
+        let shown = |session: &MappedSession| confirm.held.is_some_and(|held| held.session == session.id());
+        session.filter(|session| shown(session)).is_some_and(|session| !session.is_shown(confirm.nonce))
     }
 
     /// What is held under the link's names, in memory or in a file that is only looked at.

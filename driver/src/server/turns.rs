@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
@@ -46,6 +46,8 @@ impl Server {
             // Whatever it was waiting for, its time is over.
             return self.drop_place(index);
         };
+        // Before the application has its say, which may be a panic: no link is ever without a timer.
+        self.timers.schedule(index, now + self.config.link.check_every());
         if now >= live.next_check {
             live.next_check = now + self.config.link.check_every();
             live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));
@@ -75,6 +77,11 @@ impl Server {
         let Some(index) = self.telling.take() else {
             return;
         };
+        // First of all: the application may panic again.
+        if let Some(Place::Live(live)) = self.places.get_mut(index) {
+            live.ended = Some(Disconnected::HandlerPanicked);
+        }
+        self.enqueue(index);
         if let Some(session) = self.links.get_mut(index) {
             session.stop();
             // Where it stands, or it would block the link without a word.
@@ -82,10 +89,6 @@ impl Server {
                 app.unconsumed(&mut Link::new(session.outbox()), position);
             }
         }
-        if let Some(Place::Live(live)) = self.places.get_mut(index) {
-            live.ended = Some(Disconnected::HandlerPanicked);
-        }
-        self.enqueue(index);
     }
 }
 
@@ -146,13 +149,9 @@ impl Driver for Server {
         }
     }
 
-    fn timeout(&self, now: Instant) -> Option<Duration> {
+    fn deadline(&self) -> Option<Instant> {
         let accepting = self.accepting.iter().any(|accepting| *accepting);
-        if self.has_work() || self.is_polling() {
-            return Some(Duration::ZERO);
-        }
-        let next = self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()?;
-        Some(next.saturating_duration_since(now))
+        self.timers.next().into_iter().chain(self.accept_after.filter(|_| accepting)).min()
     }
 
     fn poll(&mut self, app: &mut impl Handler) -> bool {

@@ -43,8 +43,10 @@ pub enum LoginFault {
     /// The login is about another session than this one.
     #[error("the login is about another session")]
     OtherSession,
-    /// Shared memory was granted, and the caller has no view of the peer's file.
-    #[error("shared memory was granted, and the peer's link file was not mapped")]
+    /// Shared memory was granted, and the caller has no view of the peer's file, or one of an earlier login.
+    #[error(
+        "shared memory was granted, and there is no view of the peer's link file that was proved for this login"
+    )]
     NoView,
     /// This side was given messages that the peer cannot have sent.
     #[error("messages up to position {delivered} were delivered, and the peer says it sent up to {sent}")]
