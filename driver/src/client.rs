@@ -28,7 +28,7 @@ use crate::socket;
 use crate::watch;
 use login::Login;
 
-/// A client in somebody's event loop; see [`Driver`].
+/// A client in somebody's event loop; see [`Driver`](crate::Driver).
 ///
 /// It carries one link at a time: the one with the server it meets. It owns its socket, its link
 /// directory and its session; token, registry and clock are the host's.

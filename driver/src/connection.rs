@@ -134,6 +134,26 @@ impl Connection {
         }
     }
 
+    /// Tells the session the time. Returns whether the peer was silent for too long, as far as was read.
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        session: &mut MappedSession,
+        app: &mut impl Handler,
+    ) -> bool {
+        match session.handle_timeout(now) {
+            Ok(stalled) => {
+                stalled.inspect(|stalled| app.stalled(&mut Link::new(session.outbox()), stalled));
+                false
+            }
+            Err(_) => {
+                // After a long pause of this process the peer's bytes may be waiting: they count.
+                self.set_maybe_readable();
+                true
+            }
+        }
+    }
+
     fn do_visit(
         &mut self,
         now: Instant,

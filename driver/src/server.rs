@@ -38,7 +38,7 @@ use tokens::ResetTokens;
 /// How long a refused connection may take to fetch the refusal.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A server in somebody's event loop; see [`Driver`].
+/// A server in somebody's event loop; see [`Driver`](crate::Driver).
 ///
 /// It owns its sockets, its link directory and the sessions of the links it carries. Tokens, registry
 /// and clock are the host's.

@@ -77,17 +77,7 @@ impl Client {
             live.next_check = now + self.config.link.check_every();
             live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));
         }
-        let silent = match session.handle_timeout(now) {
-            Ok(stalled) => {
-                stalled.inspect(|stalled| app.stalled(&mut Link::new(session.outbox()), stalled));
-                false
-            }
-            Err(_) => true,
-        };
-        if silent {
-            // After a long pause of this process the peer's bytes may be waiting: they count.
-            live.connection.set_maybe_readable();
-        }
+        let silent = live.connection.handle_timeout(now, session, app);
         self.visit_live(now, app);
         if silent
             && self.is_connected()

@@ -52,17 +52,7 @@ impl Server {
             live.next_check = now + self.config.link.check_every();
             live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));
         }
-        let silent = match session.handle_timeout(now) {
-            Ok(stalled) => {
-                stalled.inspect(|stalled| app.stalled(&mut Link::new(session.outbox()), stalled));
-                false
-            }
-            Err(_) => true,
-        };
-        if silent {
-            // After a long pause of this process the peer's bytes may be waiting: they count.
-            live.connection.set_maybe_readable();
-        }
+        let silent = live.connection.handle_timeout(now, session, app);
         self.visit_live(now, index, app);
         if let Some(session) = self.links.get_mut(index)
             && silent
