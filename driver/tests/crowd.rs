@@ -1,23 +1,28 @@
 //! Many clients of one server, which is killed and comes back.
 
+#[macro_use]
+#[path = "support/carriers.rs"]
+mod carriers;
 mod support;
 
 use std::time::Duration;
 
 use support::app::{App, Habit};
-use support::{World, client, name, server};
+use support::{World, client, name, server, wish};
+use tcpshm_driver::Carrier;
+
+carriers! { all_clients_of_a_server_that_comes_back_resume_within_seconds_and_no_login_fails }
 
 const CLIENTS: usize = 40;
 
-#[test]
-fn all_clients_of_a_server_that_comes_back_resume_within_seconds_and_no_login_fails() {
+fn all_clients_of_a_server_that_comes_back_resume_within_seconds_and_no_login_fails(carrier: Carrier) {
     let directory = tempfile::tempdir().unwrap();
     let mut world: World<App, App> = World::new();
     let mut config = server(directory.path());
     config.listen = vec![world.serve(config.clone(), App::with(Habit::Echo))];
     for number in 0..CLIENTS {
         let mut config = client(directory.path(), config.listen[0]);
-        config.link.name = name(&format!("client-{number}"));
+        (config.link.name, config.carrier) = (name(&format!("client-{number}")), wish(carrier));
         world.connect(config, App::default());
     }
     let all = |world: &mut World<App, App>| world.clients.iter().all(|client| client.driver.is_connected());

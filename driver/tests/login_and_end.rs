@@ -1,4 +1,6 @@
 //! A peer that logs in, says something and is gone, all before anybody looks.
+//!
+//! Over TCP only: such a peer has no memory to share.
 
 mod support;
 

@@ -1,4 +1,7 @@
 //! A handler that panics when a connection begins or ends takes no place with it.
+//!
+//! Over TCP only: places are given to connections, whatever carries their messages, and the clients here are
+//! bytes that a test writes.
 
 mod support;
 

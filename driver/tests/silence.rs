@@ -1,4 +1,6 @@
 //! A peer that says nothing is given up, wherever in its stream it fell silent.
+//!
+//! Over TCP only: over shared memory the connection carries no message to fall silent in.
 
 mod support;
 

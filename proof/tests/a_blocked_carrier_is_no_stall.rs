@@ -1,4 +1,6 @@
 //! A side whose carrier takes nothing for a while is not called stalled as long as it consumes.
+//!
+//! Over TCP only: nothing blocks the way through shared memory but a full ring.
 
 use std::time::Duration;
 

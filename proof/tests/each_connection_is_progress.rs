@@ -1,5 +1,7 @@
 //! Retrying costs what it must: a connection carries each unconsumed message once, however often the
 //! connections before it were cut, and one that delivered anything is not in vain.
+//!
+//! Over TCP only: over shared memory nothing is sent twice, since nothing is sent.
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! However reads and writes are split, the bytes of a connection are the same frames, no control frame
 //! stands inside a message, and the same messages come of it.
+//!
+//! Over TCP only: in shared memory a message is there or not.
 
 use std::time::Duration;
 
