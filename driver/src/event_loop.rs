@@ -34,9 +34,12 @@ impl<D: Driver> EventLoop<D> {
     pub const SPINS: u32 = 64;
     /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
     pub const POLLS: u32 = 1024;
-    /// Of these, how many may find something: with up to [`Rings::BURST`](tcpshm_shm::Rings::BURST) messages of each link in each, this is
-    /// a turn's fair share, however slow the handler is.
+    /// Polls that find something between two looks at the clock, each worth up to
+    /// [`Rings::BURST`](tcpshm_shm::Rings::BURST) messages of each link.
     pub const FINDS: u32 = 8;
+    /// How long a turn may go on finding something, as the clock shows it then: heartbeats and other
+    /// connections have their turn, however slow the handler is.
+    pub const SHARE: Duration = Duration::from_millis(1);
 
     /// Registers `driver` with a poll of its own.
     pub fn new(mut driver: D, clock: fn() -> Instant) -> io::Result<Self> {
@@ -70,12 +73,15 @@ impl<D: Driver> EventLoop<D> {
     /// Polls shared memory until it is time to look at the rest. Returns how long to wait there: not longer than
     /// `longest`, what is slept here included.
     fn poll_memory(&mut self, app: &mut impl Handler, longest: Duration) -> Duration {
-        let mut finds = 0;
+        let (mut finds, mut since) = (0_u32, None);
         for _ in 0..Self::POLLS {
             let found = self.driver.poll(app);
             finds += u32::from(found);
-            if finds == Self::FINDS {
-                break;
+            if found && finds.is_multiple_of(Self::FINDS) {
+                let now = (self.clock)();
+                if now.saturating_duration_since(*since.get_or_insert(now)) >= Self::SHARE {
+                    break;
+                }
             }
             match self.idle.after(found) {
                 Pause::None => {}

@@ -33,6 +33,8 @@ const SLEEPY: IdleStrategy = IdleStrategy::BackOff { spins: 0, yields: 0, least:
 struct Puppet {
     finds: bool,
     deadline: Option<Instant>,
+    /// How long a poll takes.
+    takes: Duration,
     polls: u32,
 }
 
@@ -57,6 +59,7 @@ impl Driver for Puppet {
 
     fn poll(&mut self, _: &mut impl Handler) -> bool {
         self.polls += 1;
+        CLOCK.set(CLOCK.get() + self.takes);
         self.finds
     }
 
@@ -75,8 +78,8 @@ impl Driver for Puppet {
 
 /// One turn of a sleepy loop. Returns how often it polled.
 #[track_caller]
-fn polls_of_a_turn(finds: bool, deadline: Option<Instant>) -> u32 {
-    let puppet = Puppet { finds, deadline, polls: 0 };
+fn polls_of_a_turn(finds: bool, takes: Duration, deadline: Option<Instant>) -> u32 {
+    let puppet = Puppet { finds, deadline, takes, polls: 0 };
     let mut event_loop = EventLoop::new(puppet, || CLOCK.get()).unwrap().with_idle(SLEEPY);
     awake(|| event_loop.turn(&mut App::default(), None).unwrap());
     event_loop.driver().polls
@@ -152,20 +155,22 @@ impl<A: Handler> Scene<A> {
 }
 
 #[test]
-fn a_turn_ends_after_so_many_polls_that_found_something_whatever_comes() {
-    let polls = polls_of_a_turn(true, None);
+fn a_turn_ends_after_its_share_of_time_or_polls_whatever_comes() {
+    type Loop = EventLoop<Puppet>;
     // One more to see what came while the loop waited.
-    assert_eq!(polls, EventLoop::<Puppet>::FINDS + 1);
+    assert_eq!(polls_of_a_turn(true, Duration::ZERO, None), Loop::POLLS + 1);
+    assert_eq!(polls_of_a_turn(true, Loop::SHARE / Loop::FINDS, None), 2 * Loop::FINDS + 1);
+    assert_eq!(polls_of_a_turn(true, Loop::SHARE / Loop::FINDS / 4, None), 5 * Loop::FINDS + 1);
 }
 
 #[test]
 fn a_turn_does_not_sleep_past_a_deadline() {
     for behind in [Duration::ZERO, Duration::from_secs(1)] {
-        assert_eq!(polls_of_a_turn(false, Some(CLOCK.get() - behind)), 2);
+        assert_eq!(polls_of_a_turn(false, Duration::ZERO, Some(CLOCK.get() - behind)), 2);
     }
     // Shorter and longer than what an epoll can wait for.
     for ahead in [Duration::from_micros(300), Duration::from_millis(3)] {
-        assert_eq!(polls_of_a_turn(false, Some(CLOCK.get() + ahead)), 2);
+        assert_eq!(polls_of_a_turn(false, Duration::ZERO, Some(CLOCK.get() + ahead)), 2);
     }
 }
 
