@@ -1,4 +1,5 @@
 //! Many clients of one server, which is killed and comes back.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[macro_use]
 #[path = "support/carriers.rs"]
