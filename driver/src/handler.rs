@@ -52,6 +52,8 @@ pub trait Handler {
     /// This side cannot send because the peer consumes nothing, and keeps messages of the peer's while
     /// it waits: if the other side does the same, neither will ever move. Consume something, or make
     /// the rings larger than what is in flight.
+    ///
+    /// Over shared memory it is noticed at the next heartbeat, so up to a third of the silence later.
     fn stalled(&mut self, link: &mut Link<'_>, stalled: &Stalled) {
         let _ = (link, stalled);
     }

@@ -43,7 +43,8 @@ impl Rings {
         self.links.get(at)?.as_deref()
     }
 
-    /// The link at a place.
+    /// The link at a place. To attach or detach it take it out and put it back: what is polled is decided by
+    /// [`Rings::put`].
     pub fn get_mut(&mut self, at: usize) -> Option<&mut MappedSession> {
         self.links.get_mut(at)?.as_deref_mut()
     }
