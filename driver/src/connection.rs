@@ -333,26 +333,26 @@ pub(crate) fn drain(session: &mut MappedSession, reason: &Disconnected, mut each
 /// Tells the application what came, on whichever carrier. Returns why the connection is over, if it is.
 #[inline]
 pub(crate) fn tell(polled: Polled<'_>, app: &mut impl Handler) -> Option<Disconnected> {
-    let link = match polled {
+    let closing = match polled {
         Polled::Event(link, Event::Message(received)) => {
             let mut link = Link::new(link);
             app.message(&mut link, received);
-            link
+            link.is_closing()
         }
         Polled::Event(link, Event::Writable) => {
             let mut link = Link::new(link);
             app.writable(&mut link);
-            link
+            link.is_closing()
         }
         Polled::Unconsumed(link, position) => {
             let mut link = Link::new(link);
             app.unconsumed(&mut link, position);
-            link
+            link.is_closing()
         }
         Polled::Event(_, Event::Closed(reason)) => return Some(Disconnected::ByPeer(reason)),
         // It detached, and this side has not heard of it: no fault of anybody's.
         Polled::Fault(ProtocolError::Inbound(InboundFault::Left)) => return Some(Disconnected::Cut),
         Polled::Fault(fault) => return Some(fault.into()),
     };
-    link.is_closing().then_some(Disconnected::Closed)
+    closing.then_some(Disconnected::Closed)
 }

@@ -40,6 +40,7 @@ pub(crate) enum Again<'l> {
 }
 
 impl<'l> Link<'l> {
+    #[inline]
     pub(crate) fn new(outbox: Outbox<'l>) -> Self {
         Self { outbox, outlet: None, used: false }
     }
@@ -49,17 +50,20 @@ impl<'l> Link<'l> {
         Self { outbox: session.outbox(), outlet, used: false }
     }
 
+    #[inline]
     fn using(&mut self) -> &mut Outbox<'l> {
         self.used = true;
         &mut self.outbox
     }
 
     /// Room for one message of `len` bytes in the link file; see [`Slot`].
+    #[inline]
     pub fn claim(&mut self, kind: Kind, len: usize) -> Result<Slot<'_, Mapped>, SendError> {
         self.using().claim(kind, len)
     }
 
     /// Commits one message. From here on it is kept until the peer has consumed it.
+    #[inline]
     pub fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
         self.using().send(kind, payload)
     }
@@ -70,6 +74,7 @@ impl<'l> Link<'l> {
     }
 
     /// Consumes the oldest unconsumed message. Any other is handed back.
+    #[inline]
     pub fn consume<'r>(&mut self, received: Received<'r>) -> Result<Delivered, Refused<'r>> {
         self.using().consume(received)
     }
@@ -115,6 +120,7 @@ impl<'l> Link<'l> {
     }
 
     /// Whether [`Link::close`] was called on this connection.
+    #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.outbox.session().is_closing()
     }

@@ -344,6 +344,7 @@ impl Outbox<'_> {
     }
 
     /// The peer's progress costs a cache line that the peer is writing; what is known of it is often enough.
+    #[inline]
     fn make_room(&mut self, len: usize) {
         if self.peer.is_some() && !self.session.has_room(len) {
             self.observe();
