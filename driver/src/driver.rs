@@ -64,9 +64,9 @@ pub trait Driver {
     /// the host should come back without a pause.
     fn has_work(&self) -> bool;
 
-    /// Reads every live connection without asking the poll first, polls shared memory, and does what is due:
-    /// for a host that spins. New connections and sockets that were blocked are still found through the poll, so visit
-    /// that too, every so many turns.
+    /// Reads every live connection without asking the poll first, polls shared memory, and does what is
+    /// due: for a host that spins. New connections and sockets that were blocked are still found through
+    /// the poll, so visit that too, every so many turns.
     fn spin(&mut self, now: Instant, app: &mut impl Handler);
 
     /// Tells every connected peer that this process stops, and ends all connections. The driver does

@@ -94,7 +94,8 @@ impl<D: Driver> EventLoop<D> {
                     let deadline = self.driver.deadline();
                     let due = deadline.map(|due| due.saturating_duration_since((self.clock)()));
                     let pause = pause.min(longest).min(due.unwrap_or(Duration::MAX));
-                    // An epoll waits for whole milliseconds only.
+                    // An epoll waits for whole milliseconds only. A shorter pause has to be slept, which events
+                    // do not end: it is as late as a message in shared memory may be noticed anyway.
                     if pause >= Duration::from_millis(1) {
                         return pause;
                     }

@@ -46,8 +46,8 @@ pub enum Polled<'a> {
 /// A reader that catches up with its writer fights it for the line they both touch. After so many messages in
 /// a row it lets the writer get ahead for a moment; after one or two, as in a conversation, it does not.
 const STREAM: u32 = 4;
-/// That moment, in spin-loop hints. Of 2, 8, 24 and 64 this gave the best rates in `benches/stream.rs`, by a tenth to a
-/// half; it is a few round trips of a cache line.
+/// That moment, in spin-loop hints: a few round trips of a cache line. Of 2, 8, 24 and 64 none was better in
+/// `benches/stream.rs`; the runs of one value differ more than those of two.
 const BREATH: u32 = 24;
 
 impl MappedSession {
