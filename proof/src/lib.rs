@@ -1,46 +1,33 @@
-//! The world around a session, simulated: storage that dies, connections that are cut, a clock that is
-//! told the time, memory that is shared, and a model that knows what must have come of it all.
+//! How tcpshm proves its promises: the code under test is the real one, and what is simulated is the
+//! world around it.
 //!
-//! ```text
-//!   Pair ── Client ── Session ── Journal ──┐ every store,
-//!    │  \                                  ├── Disk: one side's directory, and each image a kill leaves
-//!    │   └─ Server ── Session ── Journal ──┘
-//!    ├── Connection: two byte pipes, split and cut anywhere
-//!    ├── LiveFile: over shared memory, what each side sees of the other's file between any two stores
-//!    └── Clock                                   Solo: one session and a scripted peer
-//! ```
+//! | part | what it does | command |
+//! |---|---|---|
+//! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
 //!
-//! The sessions, queues, logins and decisions are the real ones. Everything here is deterministic: what
-//! is random comes from a seed that is part of the test, and is printed when it fails.
+//! Everything that is not a real process is deterministic: what is random comes from a seed, which is
+//! printed when something fails. [`violation`] names what must hold.
 #![forbid(unsafe_code)]
 
-pub mod carriers;
-pub mod client;
-pub mod clock;
-pub mod disk;
-pub mod endpoint;
-pub mod host;
-pub mod image;
-pub mod journal;
-pub mod message;
-pub mod model;
-pub mod pair;
-pub mod pipe;
-pub mod scripted;
-pub mod server;
-pub mod shared;
-pub mod solo;
-pub mod truth;
-pub mod wire;
+pub mod violation;
+pub mod world;
 
-pub use carriers::{CARRIERS, over_both};
-pub use client::Client;
-pub use clock::Clock;
-pub use disk::{Directory, Disk};
-pub use journal::Journal;
-pub use message::Message;
-pub use model::{Model, View};
-pub use pair::{Pair, Setup};
-pub use server::Server;
-pub use shared::LiveFile;
-pub use solo::Solo;
+pub use violation::{Failure, Invariant, Violation};
+pub use world::carriers::{self, CARRIERS, over_both};
+pub use world::client::{self, Client};
+pub use world::clock::{self, Clock};
+pub use world::disk::{self, Directory, Disk};
+pub use world::endpoint;
+pub use world::host;
+pub use world::image;
+pub use world::journal::{self, Journal};
+pub use world::message::{self, Message};
+pub use world::model::{self, Model, View};
+pub use world::pair::{self, Pair, Setup};
+pub use world::pipe;
+pub use world::scripted;
+pub use world::server::{self, Server};
+pub use world::shared::{self, LiveFile};
+pub use world::solo::{self, Solo};
+pub use world::truth;
+pub use world::wire;

@@ -10,9 +10,9 @@ use tcpshm_protocol::{
     Storage, Timing,
 };
 
-use crate::clock::Clock;
-use crate::message::Message;
-use crate::wire::{self, Item, Stream};
+use crate::world::clock::Clock;
+use crate::world::message::Message;
+use crate::world::wire::{self, Item, Stream};
 
 /// Where the words of a link file stand.
 pub mod at {

@@ -7,14 +7,14 @@ use tcpshm_protocol::{
     Event, Held, Kind, Name, Nonce, ProtocolError, Received, Role, SendError, Session, SessionId,
 };
 
-use crate::disk::Disk;
-use crate::journal::Journal;
-use crate::message::Message;
-use crate::shared::LiveFile;
-use crate::truth::Truth;
-use crate::wire::frame_size;
+use crate::world::disk::Disk;
+use crate::world::journal::Journal;
+use crate::world::message::Message;
+use crate::world::shared::LiveFile;
+use crate::world::truth::Truth;
+use crate::world::wire::frame_size;
 
-pub use crate::host::{App, Configuration, Note, Policy};
+pub use crate::world::host::{App, Configuration, Note, Policy};
 
 /// One process.
 #[derive(Debug)]

@@ -7,14 +7,14 @@ use tcpshm_protocol::{
     Delivered, Event, Geometry, Nonce, Position, ProtocolError, Received, Role, SendError, Session, Standing,
 };
 
-use crate::clock::Clock;
-use crate::disk::{Directory, Disk};
-use crate::image::{self, Contents};
-use crate::journal::Journal;
-use crate::message::Message;
-use crate::model::{Model, Seen, View, judge};
-use crate::scripted::ScriptedFile;
-use crate::wire::{self, Stream};
+use crate::world::clock::Clock;
+use crate::world::disk::{Directory, Disk};
+use crate::world::image::{self, Contents};
+use crate::world::journal::Journal;
+use crate::world::message::Message;
+use crate::world::model::{Model, Seen, View, judge};
+use crate::world::scripted::ScriptedFile;
+use crate::world::wire::{self, Stream};
 
 /// One side of a link, attached to a peer that does and says exactly what a test tells it to.
 ///

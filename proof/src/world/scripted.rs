@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use tcpshm_protocol::{Geometry, Published};
 
-use crate::image::at;
-use crate::wire::frame_size;
+use crate::world::image::at;
+use crate::world::wire::frame_size;
 
 /// What a session reads of its peer's file over shared memory, and nothing else: three words and the ring,
 /// written by a test. A handle: clones are the same file.
@@ -57,7 +57,7 @@ impl ScriptedFile {
             at::NONCE => self.0.nonce.get(),
             at::CURRENT => self.0.current.get(),
             at::CONSUMED => self.0.consumed.get(),
-            at::FRAMES.. => crate::image::load(&self.0.ring.borrow(), place - at::FRAMES),
+            at::FRAMES.. => crate::world::image::load(&self.0.ring.borrow(), place - at::FRAMES),
             _ => panic!("a reader has no business with the word at {place}"),
         }
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::journal::Journal;
-use crate::shared::LiveFile;
+use crate::world::journal::Journal;
+use crate::world::shared::LiveFile;
 
 /// The files of one link as they are found after a kill: a value that can be kept, compared and put
 /// back.

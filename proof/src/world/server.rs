@@ -12,11 +12,11 @@ use tcpshm_protocol::{
     ViewFault, survey,
 };
 
-use crate::client::{Next, view_of_peer};
-use crate::disk::Disk;
-use crate::endpoint::{Configuration, Endpoint, Note, Policy};
-use crate::journal::Journal;
-use crate::shared::LiveFile;
+use crate::world::client::{Next, view_of_peer};
+use crate::world::disk::Disk;
+use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::journal::Journal;
+use crate::world::shared::LiveFile;
 
 /// A server that serves one link.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::message::Message;
+use crate::world::message::Message;
 
 /// One direction of a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

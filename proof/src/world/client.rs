@@ -9,10 +9,10 @@ use tcpshm_protocol::login::{
 };
 use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId, Timing, ViewFault, survey};
 
-use crate::disk::Disk;
-use crate::endpoint::{Configuration, Endpoint, Note, Policy};
-use crate::journal::Journal;
-use crate::shared::LiveFile;
+use crate::world::disk::Disk;
+use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::journal::Journal;
+use crate::world::shared::LiveFile;
 
 /// A client with one link.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use tcpshm_protocol::{Header, Nonce, Published, ViewFault, prove};
 
-use crate::disk::{Disk, FileId};
+use crate::world::disk::{Disk, FileId};
 
 /// A file of somebody else's disk, as a mapping of it would show it: every load sees what is there at that
 /// moment, whoever may have died or left meanwhile, and whatever name the file has.
@@ -51,7 +51,7 @@ impl Published for LiveFile {
 
     fn load(&self, at: usize) -> u64 {
         assert!(at.is_multiple_of(8), "words are aligned");
-        self.disk.read(self.file, |image| crate::image::load(image, at))
+        self.disk.read(self.file, |image| crate::world::image::load(image, at))
     }
 
     fn bytes(&self, at: usize, len: usize) -> &[u8] {
@@ -85,7 +85,7 @@ mod tests {
     use tcpshm_protocol::Storage;
 
     use super::*;
-    use crate::disk::Directory;
+    use crate::world::disk::Directory;
 
     #[test]
     fn a_view_sees_each_store_when_it_is_made_and_what_was_lent_stays() {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tcpshm_protocol::{Memory, Published, Storage};
 
-use crate::disk::{Claim, Disk, FileId};
+use crate::world::disk::{Claim, Disk, FileId};
 
 /// A link file whose owner can be killed between any two stores.
 ///
@@ -73,14 +73,14 @@ impl Drop for Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Directory;
+    use crate::world::disk::Directory;
 
     fn disk() -> Disk {
         Disk::new(Directory::with_main(vec![0; 64]), 7)
     }
 
     fn word(directory: &Directory, at: usize) -> u64 {
-        crate::image::load(directory.main().unwrap(), at)
+        crate::world::image::load(directory.main().unwrap(), at)
     }
 
     #[test]

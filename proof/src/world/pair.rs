@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use tcpshm_protocol::Role;
 use tcpshm_protocol::login::{Carrier, CarrierWish, ClientLogin};
 
-use crate::client::{Client, Next};
-use crate::clock::Clock;
-use crate::disk::{Directory, Disk};
-use crate::endpoint::{Configuration, Endpoint, Note};
-use crate::pipe::{Chunks, Pipe};
-use crate::server::{Server, Visit};
-use crate::truth::Truth;
+use crate::world::client::{Client, Next};
+use crate::world::clock::Clock;
+use crate::world::disk::{Directory, Disk};
+use crate::world::endpoint::{Configuration, Endpoint, Note};
+use crate::world::pipe::{Chunks, Pipe};
+use crate::world::server::{Server, Visit};
+use crate::world::truth::Truth;
 
 mod carry;
 mod judge;

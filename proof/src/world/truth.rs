@@ -2,8 +2,8 @@
 
 use tcpshm_protocol::Session;
 
-use crate::journal::Journal;
-use crate::message::Message;
+use crate::world::journal::Journal;
+use crate::world::message::Message;
 
 /// The messages one side committed and the ones it consumed, each with the position where it ends.
 #[derive(Clone, Debug, Default)]

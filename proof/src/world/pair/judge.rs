@@ -3,7 +3,7 @@
 use tcpshm_protocol::Session;
 
 use super::Pair;
-use crate::truth::{Truth, exactly_once_in_order};
+use crate::world::truth::{Truth, exactly_once_in_order};
 
 impl Pair {
     /// In every session, what one side consumed is a gapless prefix of what the other committed, in

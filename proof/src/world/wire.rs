@@ -3,7 +3,7 @@
 
 use tcpshm_protocol::{Kind, Role, SessionId};
 
-use crate::message::Message;
+use crate::world::message::Message;
 
 /// Bytes before a payload.
 pub const HEADER: u32 = 16;

@@ -1,0 +1,32 @@
+//! Everything that is proved beyond `cargo test`: one command per part.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "a program that tells why it failed")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// Each part is a module of the library with a `command` of its own.
+#[derive(Debug, Subcommand)]
+enum Part {}
+
+fn main() -> ExitCode {
+    let result: Result<(), String> = match Cli::parse().part {
+        None => Err("name a part; `proof --help` lists them".into()),
+        Some(part) => match part {},
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("proof: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The world around a session, simulated: storage that dies, connections that are cut, a clock that is
+//! told the time, memory that is shared, and a model that knows what must have come of it all.
+//!
+//! ```text
+//!   Pair ── Client ── Session ── Journal ──┐ every store,
+//!    │  \                                  ├── Disk: one side's directory, and each image a kill leaves
+//!    │   └─ Server ── Session ── Journal ──┘
+//!    ├── Connection: two byte pipes, split and cut anywhere
+//!    ├── LiveFile: over shared memory, what each side sees of the other's file between any two stores
+//!    └── Clock                                   Solo: one session and a scripted peer
+//! ```
+//!
+//! The sessions, queues, logins and decisions are the real ones.
+
+pub mod carriers;
+pub mod client;
+pub mod clock;
+pub mod disk;
+pub mod endpoint;
+pub mod host;
+pub mod image;
+pub mod journal;
+pub mod message;
+pub mod model;
+pub mod pair;
+pub mod pipe;
+pub mod scripted;
+pub mod server;
+pub mod shared;
+pub mod solo;
+pub mod truth;
+pub mod wire;
