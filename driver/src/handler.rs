@@ -139,6 +139,11 @@ pub struct Connected {
     pub carrier: Carrier,
     /// What the other side's application sent with the login.
     pub user_data: UserData,
+    /// This side's machine was started anew since the link was last connected, or its file came from another
+    /// machine. If that did not go down in order, the last messages that were committed or consumed here may
+    /// be lost, and nothing else need say so. Said once; `false` too where the kernel does not tell one boot
+    /// from another.
+    pub machine_restarted: bool,
 }
 
 /// Which histories do not fit.

@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 mod back_off;
+mod boot;
 mod client;
 mod config;
 mod connection;

@@ -119,6 +119,25 @@ impl Nonce {
     }
 }
 
+/// One boot of the machine, 64 bits by which the host tells it from every other. Not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BootId(NonZeroU64);
+
+impl BootId {
+    /// The id with these bits, or `None` for 0.
+    pub const fn new(bits: u64) -> Option<Self> {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Some(Self(bits)),
+            None => None,
+        }
+    }
+
+    /// Its bits.
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
 /// A server's leave to reset one link once, 128 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ResetToken(NonZeroU128);
@@ -143,10 +162,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zero_is_no_kind_session_attachment_or_token() {
+    fn zero_is_no_kind_session_attachment_boot_or_token() {
         assert_eq!(Kind::new(0), None);
         assert_eq!(SessionId::new(0), None);
         assert_eq!(AttachmentId::new(0), None);
+        assert_eq!(BootId::new(0), None);
         assert_eq!(ResetToken::new(0), None);
         assert_eq!(Kind::new(65535).map(Kind::get), Some(65535));
     }

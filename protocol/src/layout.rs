@@ -4,12 +4,12 @@
 //!      0  magic, version, geometry, session, names, checksum   written once, magic last
 //!   1024  acked  floor  sent_floor  (synced)                   one 128-byte line
 //!   1152  consumed  (consumed_synced)                          one 128-byte line
-//!   1280  nonce  current  previous  (boot id)  (parked)        one 128-byte line
+//!   1280  nonce  current  previous  boot id  (parked)          one 128-byte line
 //!   4096  frames: `capacity` bytes and an overhang of one largest frame
 //! ```
 //!
-//! Names in parentheses have a place and no use yet: `synced` at 1048, `consumed_synced` at 1160, the
-//! boot id at 1304, `parked` at 1312. They are 0, and readers ignore them.
+//! Names in parentheses have a place and no use yet: `synced` at 1048, `consumed_synced` at 1160,
+//! `parked` at 1312. They are 0, and readers ignore them.
 
 /// `tcpshm\0\1`: a link file whose header is whole. Written last.
 pub(crate) const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"tcpshm\0\x01");
@@ -44,6 +44,7 @@ pub(crate) const CONSUMED: usize = 1152;
 pub(crate) const NONCE: usize = 1280;
 pub(crate) const CURRENT: usize = 1288;
 pub(crate) const PREVIOUS: usize = 1296;
+pub(crate) const BOOT: usize = 1304;
 
 /// The first byte of the frame area.
 pub(crate) const FRAMES: usize = 4096;
@@ -54,6 +55,6 @@ const LINE: usize = 128;
 const _: () = {
     assert!(PEER - OWNER == 72 && CHECKSUM - PEER == 72 && HEADER_END <= ACKED);
     assert!(ACKED.is_multiple_of(LINE) && CONSUMED == ACKED + LINE && NONCE == CONSUMED + LINE);
-    assert!(SENT_FLOOR < CONSUMED && PREVIOUS < NONCE + LINE && NONCE + LINE <= FRAMES);
+    assert!(SENT_FLOOR < CONSUMED && BOOT < NONCE + LINE && NONCE + LINE <= FRAMES);
     assert!(SESSION.is_multiple_of(8) && CHECKSUM.is_multiple_of(8));
 };

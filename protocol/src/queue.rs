@@ -8,7 +8,7 @@ use crate::boundaries::Boundaries;
 use crate::frame::{self, FrameHeader, FrameRule};
 use crate::geometry::Geometry;
 use crate::header::Header;
-use crate::id::{AttachmentId, Kind, Nonce, SessionId};
+use crate::id::{AttachmentId, BootId, Kind, Nonce, SessionId};
 use crate::layout;
 use crate::position::{Position, Standing, Undelivered};
 use crate::recover::{self, RecoverError, survey};
@@ -287,6 +287,14 @@ impl<S: Storage> Queue<S> {
     /// Records which attachment the peer may still be at; `None` while it has never shown one.
     pub(crate) fn store_previous(&mut self, attachment: Option<AttachmentId>) {
         self.storage.store(layout::PREVIOUS, attachment.map_or(0, AttachmentId::get));
+    }
+
+    pub(crate) fn boot(&self) -> Option<BootId> {
+        BootId::new(self.storage.load(layout::BOOT))
+    }
+
+    pub(crate) fn store_boot(&mut self, boot: BootId) {
+        self.storage.store(layout::BOOT, boot.get());
     }
 
     /// The client has stored the current attachment, so it can no longer be at the one before.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::batch::Batch;
 use crate::control::CloseReason;
 use crate::header::Header;
-use crate::id::{Kind, Nonce, SessionId};
+use crate::id::{BootId, Kind, Nonce, SessionId};
 use crate::name::Name;
 use crate::position::{Committed, Delivered, Position, Standing, Undelivered};
 use crate::queue::{Queue, SendError};
@@ -165,6 +165,17 @@ impl<S: Storage> Session<S> {
             self.queue.stop_writing();
             self.queue.store_nonce(nonce);
         }
+    }
+
+    /// The host says in which boot of the machine it runs. Returns whether the file was last used in another
+    /// one: unless that machine went down in order, what it wrote last may be lost, and nothing that is left
+    /// says so. From here on this boot counts.
+    pub fn note_boot(&mut self, boot: BootId) -> bool {
+        let before = self.queue.boot();
+        if before != Some(boot) {
+            self.queue.store_boot(boot);
+        }
+        before.is_some_and(|before| before != boot)
     }
 
     /// Goes on in another storage, zero and of the same size: copies the whole link file there, the magic

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use tcpshm_protocol::login::{Carrier, Confirm, Holding, Ready};
 use tcpshm_protocol::{
-    Batch, CloseReason, Committed, Delivered, Event, Grant, Held, Kind, LoginFault, Nonce, ProtocolError,
-    Received, Refused, RefusedReason, SendError, Session, Slot, Stalled, TimedOut, Timing, Undelivered,
+    Batch, BootId, CloseReason, Committed, Delivered, Event, Grant, Held, Kind, LoginFault, Nonce,
+    ProtocolError, Received, Refused, RefusedReason, SendError, Session, Slot, Stalled, TimedOut, Timing,
+    Undelivered,
 };
 
 use crate::access::OpenLink;
@@ -77,6 +78,11 @@ impl MappedSession {
     pub fn outbox(&mut self) -> Outbox<'_> {
         self.session.reclaim();
         Outbox { session: &mut self.session, peer: self.peer.as_ref() }
+    }
+
+    /// See [`Session::note_boot`].
+    pub fn note_boot(&mut self, boot: BootId) -> bool {
+        self.session.note_boot(boot)
     }
 
     /// See [`Session::move_to`].

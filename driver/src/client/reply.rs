@@ -9,6 +9,7 @@ use tcpshm_shm::ViewError;
 
 use super::login::{Login, refused};
 use super::{Client, Live, State};
+use crate::boot;
 use crate::connection::Connection;
 use crate::handler::{Connected, Dispute, Handler, LoginRefused, Policy, Quarrel, ResetReport};
 use crate::link::Link;
@@ -65,6 +66,7 @@ impl Client {
             address: login.handshake.address,
             carrier: ready.carrier,
             user_data: ready.user_data.clone(),
+            machine_restarted: boot::id().is_some_and(|boot| session.note_boot(boot)),
         };
         app.connected(&mut Link::new(session.outbox()), &connected);
         let (stream, address, rest) = login.handshake.into_parts();

@@ -10,6 +10,7 @@ use tcpshm_shm::{FileError, MappedSession, PeerFile};
 
 use super::Server;
 use super::places::{Admitted, Live, Pending, Place};
+use crate::boot;
 use crate::connection::Connection;
 use crate::disconnected::Disconnected;
 use crate::handler::{Connected, Dispute, Handler, Policy, Quarrel, ResetReport};
@@ -52,6 +53,7 @@ impl Server {
             address: admitted.address,
             carrier: Carrier::Tcp,
             user_data: admitted.hello.user_data.clone(),
+            machine_restarted: false,
         };
         pending.admitted = Some(admitted);
         match answer {
@@ -351,6 +353,7 @@ impl Server {
     ) {
         let Accepted { mut session, ready, report } = accepted;
         (connected.outcome, connected.carrier) = (ready.outcome, ready.carrier);
+        connected.machine_restarted = boot::id().is_some_and(|boot| session.note_boot(boot));
         let queued = pending.login.ready(&ready);
         let arrival = pending.arrival;
         let preamble = pending.login.poll_transmit().to_vec();
