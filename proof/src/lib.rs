@@ -4,11 +4,13 @@
 //! | part | what it does | command |
 //! |---|---|---|
 //! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
+//! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
 #![forbid(unsafe_code)]
 
+pub mod step;
 pub mod violation;
 pub mod world;
 

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use proof::step;
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -15,12 +16,21 @@ struct Cli {
 
 /// Each part is a module of the library with a `command` of its own.
 #[derive(Debug, Subcommand)]
-enum Part {}
+enum Part {
+    /// Single-step every operation, and recover what a kill would leave after each instruction
+    Step(step::command::Options),
+    /// What `step` steps through
+    #[command(hide = true)]
+    StepChild(step::child::ChildOptions),
+}
 
 fn main() -> ExitCode {
     let result: Result<(), String> = match Cli::parse().part {
         None => Err("name a part; `proof --help` lists them".into()),
-        Some(part) => match part {},
+        Some(part) => match part {
+            Part::Step(options) => step::command::run(&options),
+            Part::StepChild(options) => step::child::run(&options),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
