@@ -58,17 +58,7 @@ pub enum Over {
 impl Case {
     /// What everything happens in.
     pub fn setting(&self) -> Setting {
-        Setting {
-            role: match self.role {
-                Watched::Client => Role::Client,
-                Watched::Server => Role::Server,
-            },
-            carrier: match self.carrier {
-                Over::Tcp => Carrier::Tcp,
-                Over::Shm => Carrier::Shm,
-            },
-            geometry: Geometry::new(scenario::CAPACITY, scenario::LARGEST).expect("a geometry"),
-        }
+        setting(self.role, self.carrier)
     }
 
     /// What happens before, and the operation itself.
@@ -92,6 +82,21 @@ impl Case {
             value(&"--seed"),
             value(&self.seed),
         ]
+    }
+}
+
+/// What everything happens in.
+pub fn setting(role: Watched, carrier: Over) -> Setting {
+    Setting {
+        role: match role {
+            Watched::Client => Role::Client,
+            Watched::Server => Role::Server,
+        },
+        carrier: match carrier {
+            Over::Tcp => Carrier::Tcp,
+            Over::Shm => Carrier::Shm,
+        },
+        geometry: Geometry::new(scenario::CAPACITY, scenario::LARGEST).expect("a geometry"),
     }
 }
 

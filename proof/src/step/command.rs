@@ -12,7 +12,7 @@ use crate::step::run::{CANNOT_BE_TRACED, Selection, step_through};
 /// What to step through.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Instructions to step through; each operation once in any case
+    /// Instructions to step through, in each build; every operation is stepped through once in any case
     #[arg(long, default_value_t = 200_000)]
     instructions: u64,
     /// Decides places in the ring and lengths of messages; runs on from here
@@ -45,6 +45,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         operation: options.only.clone(),
         role: options.role,
         carrier: options.carrier,
+        files: true,
     };
     let start = Instant::now();
     let report = match step_through(&program, &selection) {

@@ -18,6 +18,8 @@ pub struct Plan {
     shown: usize,
     sessions: u128,
     logins: u64,
+    /// Files that were replaced or lost: what they held is still to be told apart.
+    past: Vec<(Role, File)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -47,7 +49,7 @@ impl Plan {
     /// A directory without a file.
     pub fn new(setting: Setting) -> Self {
         let [client, server] = Default::default();
-        Self { setting, client, server, shown: 0, sessions: 0, logins: 0 }
+        Self { setting, client, server, shown: 0, sessions: 0, logins: 0, past: Vec::new() }
     }
 
     /// One side does one thing. Returns each state that the two files pass through, one store after another.
@@ -89,10 +91,10 @@ impl Plan {
                 self.attach(role, heard, &mut passed);
             }
             Act::Switch => self.switch(role),
-            Act::Open => self.side(role).settle(role),
+            Act::Open => self.settle(role),
             Act::Remove => self.side(role).removed = true,
             Act::Restore => self.side(role).removed = false,
-            Act::Lose => *self.side(role) = Side::default(),
+            Act::Lose => self.lose(role),
             Act::Abandon(_)
             | Act::AbandonBatch(_)
             | Act::Look
@@ -107,16 +109,14 @@ impl Plan {
     /// Everything that a side committed in its session: what positions are counted by.
     pub fn committed(&self, role: Role, session: u128) -> &[Message] {
         let side = if role == Role::Client { &self.client } else { &self.server };
-        let mut files = side.fresh.iter().chain(&side.main);
+        let past = self.past.iter().filter(|(owner, _)| *owner == role).map(|(_, file)| file);
+        let mut files = side.fresh.iter().chain(&side.main).chain(past);
         files.find(|file| file.session == session).map_or(&[], |file| &file.committed)
     }
 
     /// What recovery must find if both processes are killed now.
     pub fn state(&self) -> LinkState {
-        LinkState {
-            client: self.client.recovered(Role::Client),
-            server: self.server.recovered(Role::Server),
-        }
+        LinkState { client: self.client.recovered(Role::Client), server: self.server.recovered(Role::Server) }
     }
 
     fn side(&mut self, role: Role) -> &mut Side {
@@ -187,9 +187,20 @@ impl Plan {
     }
 
     fn switch(&mut self, role: Role) {
+        self.settle(role);
         let side = self.side(role);
-        side.settle(role);
         (side.arrived, side.told) = (0, 0);
+    }
+
+    fn settle(&mut self, role: Role) {
+        let main = self.side(role).main.clone();
+        self.past.extend(main.map(|main| (role, main)));
+        self.side(role).settle(role);
+    }
+
+    fn lose(&mut self, role: Role) {
+        let lost = std::mem::take(self.side(role));
+        self.past.extend(lost.main.map(|main| (role, main)));
     }
 }
 

@@ -73,14 +73,18 @@ pub fn resume(left: &Snapshot, state: &LinkState, plan: &Plan, setting: Setting)
     transmitted.extend([Who::Subject, Who::Peer].map(|who| (who, Act::Take)));
     transmitted.iter().for_each(|(who, act)| stage.act(*who, act));
     for role in both {
-        let file = |role| if role == Role::Client { &state.client.main } else { &state.server.main };
         let session = stage.side(role).session_id();
-        let consumed = file(role).as_ref().map_or(0, |file| file.consumed);
-        let sent = plan.committed(role.other(), session);
-        let kept = file(role.other()).as_ref().map_or(0, |file| file.freed + file.pending.len());
-        let owed = &sent[consumed..kept];
+        let file = |role| {
+            let side = if role == Role::Client { &state.client } else { &state.server };
+            side.main.as_ref().filter(|main| main.session == session)
+        };
+        let consumed = file(role).map_or(0, |file| file.consumed);
+        let kept = file(role.other()).map_or(0, |file| file.freed + file.pending.len());
+        let owed = &plan.committed(role.other(), session)[consumed..kept];
         let given = &stage.side(role).given;
-        ensure(given == owed, Invariant::ExactlyOnce, || format!("{role:?} was given {given:?}, not {owed:?}"));
+        ensure(given == owed, Invariant::ExactlyOnce, || {
+            format!("{role:?} was given {given:?}, not {owed:?}")
+        });
     }
     true
 }

@@ -79,10 +79,7 @@ impl fmt::Display for Report {
         )?;
         for (name, counts) in &self.operations {
             let Counts { runs, instructions, images, before, after, resumed } = counts;
-            writeln!(
-                f,
-                "{name:<28}{runs:>6}{instructions:>14}{images:>9}{before:>9}{after:>9}{resumed:>9}"
-            )?;
+            writeln!(f, "{name:<28}{runs:>6}{instructions:>14}{images:>9}{before:>9}{after:>9}{resumed:>9}")?;
         }
         Ok(())
     }

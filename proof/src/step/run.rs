@@ -8,11 +8,11 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::step::act::Who;
-use crate::step::case::{Case, Over, Setting, Watched};
+use crate::step::case::{Case, Over, Setting, Watched, setting};
 use crate::step::plan::Plan;
 use crate::step::recover::{private_directory, recover, resume};
 use crate::step::report::{Report, Run};
-use crate::step::scenario::OPERATIONS;
+use crate::step::scenario::{OPERATIONS, Operation};
 use crate::step::state::LinkState;
 use crate::step::tracee::{Step, Tracee};
 use crate::step::watch::{Snapshot, Watch};
@@ -29,7 +29,7 @@ const MOST: u64 = 2_000_000;
 pub struct Selection {
     /// The first seed. Seeds that follow each other go round the ring.
     pub seed: u64,
-    /// After so many instructions it ends; each operation is stepped through once in any case.
+    /// After so many instructions it ends, but each operation is stepped through once.
     pub instructions: u64,
     /// Only this one.
     pub operation: Option<String>,
@@ -37,13 +37,15 @@ pub struct Selection {
     pub role: Option<Watched>,
     /// Only over this carrier.
     pub carrier: Option<Over>,
+    /// Those too that make, open or move files.
+    pub files: bool,
 }
 
 /// Steps children of `program` through operations until there were enough instructions.
 pub fn step_through(program: &Path, selection: &Selection) -> Result<Report, String> {
     let mut report = Report::default();
     for seed in selection.seed.. {
-        for case in selection.cases(seed) {
+        for case in selection.round(seed) {
             let run = step_case(program, &case).map_err(|failure| {
                 let again = case.arguments().join(" ").replace("--operation", "--only");
                 format!("{failure}\nrepeat: proof step {again} --instructions 1")
@@ -61,25 +63,49 @@ pub fn step_through(program: &Path, selection: &Selection) -> Result<Report, Str
 }
 
 impl Selection {
-    /// Everything that is selected, once.
-    fn cases(&self, seed: u64) -> Vec<Case> {
-        let mut cases = Vec::new();
-        for operation in OPERATIONS {
-            for role in Watched::value_variants() {
-                for carrier in Over::value_variants() {
-                    let operation = operation.name.to_owned();
-                    cases.push(Case { operation, role: *role, carrier: *carrier, seed });
-                }
+    /// What is stepped through with one seed. First everything that is selected; then, with each seed that
+    /// follows, one of those operations that take so much longer, in turn.
+    fn round(&self, seed: u64) -> Vec<Case> {
+        let rounds = usize::try_from(seed - self.seed).expect("64-bit");
+        let selected = |operation: &&Operation| {
+            (self.files || !operation.files)
+                && self.operation.as_ref().is_none_or(|only| only == operation.name)
+                && !self.places(operation).is_empty()
+        };
+        let selected: Vec<_> = OPERATIONS.iter().filter(selected).collect();
+        let (long, mut round): (Vec<_>, Vec<_>) = selected.into_iter().partition(|operation| operation.files);
+        let laps = match long.len() {
+            0 => 0,
+            _ if rounds == 0 => {
+                round.extend(long);
+                0
             }
-        }
-        cases.retain(|case| {
-            self.operation.as_ref().is_none_or(|only| *only == case.operation)
-                && self.role.is_none_or(|only| only == case.role)
-                && self.carrier.is_none_or(|only| only == case.carrier)
-                && case.scenario().is_ok()
+            count => {
+                round.push(long[rounds % count]);
+                rounds / count
+            }
+        };
+        let turn = usize::try_from(seed % 64).expect("small") + laps;
+        let case = |(index, operation): (usize, &Operation)| {
+            let places = self.places(operation);
+            let (role, carrier) = places[(turn + index) % places.len()];
+            Case { operation: operation.name.into(), role, carrier, seed }
+        };
+        round.into_iter().enumerate().map(case).collect()
+    }
+
+    /// Where an operation can be stepped through, of what is selected.
+    fn places(&self, operation: &Operation) -> Vec<(Watched, Over)> {
+        let roles =
+            Watched::value_variants().iter().filter(|role| self.role.is_none_or(|only| only == **role));
+        let places = roles.flat_map(|role| {
+            let carriers = Over::value_variants().iter();
+            carriers.map(move |carrier| (*role, *carrier))
         });
-        cases.dedup();
-        cases
+        let selected = |(role, carrier): &(Watched, Over)| {
+            self.carrier.is_none_or(|only| only == *carrier) && operation.applies(&setting(*role, *carrier))
+        };
+        places.filter(selected).collect()
     }
 }
 

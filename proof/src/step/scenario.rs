@@ -7,8 +7,8 @@ use tcpshm_protocol::login::Carrier;
 
 use crate::step::act::{Act, Who};
 use crate::step::case::Setting;
-pub use script::{CAPACITY, LARGEST, PLACES};
 use script::Script;
+pub use script::{CAPACITY, LARGEST, PLACES};
 
 /// What happens in a run.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Scenario {
 pub struct Operation {
     /// The name.
     pub name: &'static str,
+    /// Whether it makes, opens or moves files: a hundred times as many instructions as a message takes.
+    pub files: bool,
     /// Where there is such a thing.
     only: Only,
     write: fn(&mut Script),
@@ -116,7 +118,7 @@ pub const OPERATIONS: &[Operation] = &[
         script.peer_consumes_one();
         script.then([Act::LearnAndSend(LARGEST_LEN)]);
     }),
-    operation("make-the-first-file", Everywhere, |script| {
+    of_files("make-the-first-file", Everywhere, |script| {
         script.ready_to_create();
         script.then([Act::Create]);
     }),
@@ -125,11 +127,11 @@ pub const OPERATIONS: &[Operation] = &[
         script.before(Who::Subject, [Act::Detach]);
         script.then([Act::Show]);
     }),
-    operation("first-login", Of(Server), |script| {
+    of_files("first-login", Of(Server), |script| {
         script.ready_to_create();
         script.then([Act::Create, Act::Accept, Act::Switch]);
     }),
-    operation("first-login", Of(Client), |script| {
+    of_files("first-login", Of(Client), |script| {
         script.first_confirm();
         script.before(Who::Peer, [Act::Create, Act::Accept, Act::Switch]);
         script.then([Act::Establish, Act::Switch]);
@@ -147,20 +149,20 @@ pub const OPERATIONS: &[Operation] = &[
         script.before(Who::Peer, [Act::Accept]);
         script.then([Act::Establish]);
     }),
-    operation("reset", Of(Server), |script| {
+    of_files("reset", Of(Server), |script| {
         script.conversation();
         script.peer_loses_all();
         script.before(Who::Peer, [Act::Create, Act::Show]);
         script.then([Act::Create, Act::Accept, Act::Switch]);
     }),
-    operation("reset", Of(Client), |script| {
+    of_files("reset", Of(Client), |script| {
         script.conversation();
         script.peer_loses_all();
         script.before(Who::Subject, [Act::Create, Act::Show]);
         script.before(Who::Peer, [Act::Create, Act::Accept, Act::Switch]);
         script.then([Act::Establish, Act::Switch]);
     }),
-    operation("make-a-file-for-a-reset", Of(Client), |script| {
+    of_files("make-a-file-for-a-reset", Of(Client), |script| {
         script.conversation();
         script.peer_loses_all();
         script.then([Act::Create]);
@@ -169,25 +171,25 @@ pub const OPERATIONS: &[Operation] = &[
         script.conversation();
         script.then([Act::Detach]);
     }),
-    operation("open", Everywhere, |script| {
+    of_files("open", Everywhere, |script| {
         script.conversation();
         script.before(Who::Subject, [Act::Exit]);
         script.then([Act::Open]);
     }),
-    operation("open-after-half-a-reply", Everywhere, |script| {
+    of_files("open-after-half-a-reply", Everywhere, |script| {
         script.conversation();
         script.reply_before();
         script.before(Who::Subject, [Act::LagConsumed, Act::Exit]);
         script.then([Act::Open]);
     }),
-    operation("open-after-half-a-reset", Of(Server), |script| {
+    of_files("open-after-half-a-reset", Of(Server), |script| {
         script.conversation();
         script.peer_loses_all();
         script.before(Who::Peer, [Act::Create, Act::Show]);
         script.before(Who::Subject, [Act::Create, Act::Accept, Act::Exit]);
         script.then([Act::Open]);
     }),
-    operation("open-after-half-a-reset", Of(Client), |script| {
+    of_files("open-after-half-a-reset", Of(Client), |script| {
         script.conversation();
         script.peer_loses_all();
         script.before(Who::Subject, [Act::Create, Act::Show]);
@@ -195,7 +197,7 @@ pub const OPERATIONS: &[Operation] = &[
         script.before(Who::Subject, [Act::Establish, Act::Exit]);
         script.then([Act::Open]);
     }),
-    operation("make-the-file-again", Everywhere, |script| {
+    of_files("make-the-file-again", Everywhere, |script| {
         script.conversation();
         script.before(Who::Subject, [Act::Detach, Act::Remove]);
         script.then([Act::Restore]);
@@ -206,7 +208,11 @@ pub const OPERATIONS: &[Operation] = &[
 const LARGEST_LEN: usize = LARGEST as usize;
 
 const fn operation(name: &'static str, only: Only, write: fn(&mut Script)) -> Operation {
-    Operation { name, only, write }
+    Operation { name, files: false, only, write }
+}
+
+const fn of_files(name: &'static str, only: Only, write: fn(&mut Script)) -> Operation {
+    Operation { name, files: true, only, write }
 }
 
 impl Operation {

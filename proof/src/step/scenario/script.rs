@@ -24,10 +24,10 @@ pub struct Script {
 }
 
 impl Script {
-    /// Nothing yet. Seeds that follow each other go round the ring.
+    /// Nothing yet. Seeds that follow each other go round sides and carriers, and then round the ring.
     pub(super) fn new(setting: Setting, seed: u64) -> Self {
         let scenario = Scenario { prelude: Vec::new(), operation: Vec::new() };
-        Self { setting, random: fastrand::Rng::with_seed(seed), place: seed % PLACES * 8, scenario }
+        Self { setting, random: fastrand::Rng::with_seed(seed), place: seed / 4 % PLACES * 8, scenario }
     }
 
     pub(super) fn into_scenario(self) -> Scenario {

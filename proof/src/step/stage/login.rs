@@ -91,8 +91,10 @@ impl Stage {
 
     fn verdict(&self) -> Verdict {
         let confirm = self.confirm.as_ref().expect("it was just shown");
-        let shown = confirm.held.map_or(Position::ZERO, |held| held.standing.consumed);
-        let record = self.server.main.as_ref().map(|main| main.record(shown));
+        let record = self.server.main.as_ref().map(|main| {
+            let held = confirm.held.filter(|held| held.session == main.id());
+            main.record(held.map_or(Position::ZERO, |held| held.standing.consumed))
+        });
         let agreed = Streams { client: self.setting.geometry, server: self.setting.geometry };
         decide(confirm, record.as_ref(), &agreed, false, false)
     }
