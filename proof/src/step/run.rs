@@ -14,9 +14,9 @@ use crate::step::recover::{private_directory, recover, resume};
 use crate::step::report::{Report, Run};
 use crate::step::scenario::{OPERATIONS, Operation};
 use crate::step::state::LinkState;
-use crate::step::tracee::{Step, Tracee};
+use crate::step::tracee::{Step, Tracee, harness};
 use crate::step::watch::{Snapshot, Watch};
-use crate::violation::{Failure, Invariant, catch, ensure};
+use crate::violation::{Failure, Invariant, Violation, catch, ensure};
 
 /// What a child says where the system does not let processes be traced.
 pub const CANNOT_BE_TRACED: &str = "this process cannot be traced";
@@ -112,24 +112,18 @@ impl Selection {
 /// Steps through one operation.
 fn step_case(program: &Path, case: &Case) -> Result<Run, Failure> {
     let at = Cell::new(0);
-    let harness = |text: String| Failure::Harness(text);
-    catch(|| watch_case(program, case, &at)).map_or_else(
-        |failure| {
-            let place = |text| format!("instruction {} of {case}: {text}", at.get());
-            Err(match failure {
-                Failure::Violation(mut violation) => {
-                    violation.text = place(violation.text);
-                    Failure::Violation(violation)
-                }
-                Failure::Harness(text) => Failure::Harness(place(text)),
-            })
-        },
-        |run| run.map_err(|text| harness(format!("{case}: {text}"))),
-    )
+    let place = |text| format!("instruction {} of {case}: {text}", at.get());
+    let run = catch(|| watch_case(program, case, &at)).and_then(|run| run);
+    run.map_err(|failure| match failure {
+        Failure::Violation(Violation { invariant, text }) => {
+            Failure::Violation(Violation { invariant, text: place(text) })
+        }
+        Failure::Harness(text) => Failure::Harness(place(text)),
+    })
 }
 
-fn watch_case(program: &Path, case: &Case, at: &Cell<u64>) -> Result<Run, String> {
-    let scenario = case.scenario()?;
+fn watch_case(program: &Path, case: &Case, at: &Cell<u64>) -> Result<Run, Failure> {
+    let scenario = case.scenario().map_err(harness)?;
     let mut plan = Plan::new(case.setting());
     for (who, act) in &scenario.prelude {
         plan.act(*who, act);
@@ -138,22 +132,22 @@ fn watch_case(program: &Path, case: &Case, at: &Cell<u64>) -> Result<Run, String
     chain.extend(scenario.operation.iter().flat_map(|act| plan.act(Who::Subject, act)));
     chain.dedup();
 
-    let place = private_directory().map_err(|error| error.to_string())?;
+    let place = private_directory().map_err(harness)?;
     let mut command = Command::new(program);
     command.arg("step-child").args(case.arguments()).arg("--directory").arg(place.path());
     let mut tracee = Tracee::start(&mut command)?;
     let mut watch = Watch::new(place.path());
-    watch.look().map_err(|error| error.to_string())?;
+    watch.look().map_err(harness)?;
     let mut judge = Judge::new(case.setting(), plan, chain, watch.snapshot());
     while tracee.step()? == Step::Made {
         at.set(at.get() + 1);
         ensure(at.get() < MOST, Invariant::Bounded, || "it does not end".into());
-        if watch.look().map_err(|error| error.to_string())? {
+        if watch.look().map_err(harness)? {
             judge.look(watch.snapshot());
         }
     }
     tracee.finish()?;
-    judge.finish(at.get())
+    judge.finish(at.get()).map_err(harness)
 }
 
 /// What was seen of one operation so far.

@@ -12,11 +12,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use crate::violation::{Failure, Invariant, Violation};
+
 /// With what the child stops itself just before the operation and just behind it.
 pub(super) const MARK: Signal = Signal::SIGSTOP;
 
 /// Longer than any run takes, on a machine with much else to do.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// The exit code of a process that panicked.
+const PANICKED: i32 = 101;
 
 /// A stopped child, traced by the thread that started it. Killed when it is dropped.
 #[derive(Debug)]
@@ -38,25 +43,26 @@ pub enum Step {
 
 impl Tracee {
     /// Starts a child that has itself traced, and waits until it stops before the operation.
-    pub fn start(command: &mut Command) -> Result<Self, String> {
+    pub fn start(command: &mut Command) -> Result<Self, Failure> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // A backtrace would be stepped through for minutes.
-        let child = command.env("RUST_BACKTRACE", "0").spawn().map_err(|error| error.to_string())?;
-        let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|error| error.to_string())?);
+        let child = command.env("RUST_BACKTRACE", "0").spawn().map_err(harness)?;
+        let pid = Pid::from_raw(i32::try_from(child.id()).map_err(harness)?);
         let mut tracee = Self { child, pid, over: false, watchdog: Some(watchdog(pid)) };
         match tracee.wait()? {
             WaitStatus::Stopped(_, MARK) => {}
             other => return Err(tracee.unexpected(other)),
         }
         // It must not run on if this process is killed.
-        ptrace::setoptions(pid, Options::PTRACE_O_EXITKILL).map_err(|error| error.to_string())?;
+        ptrace::setoptions(pid, Options::PTRACE_O_EXITKILL).map_err(harness)?;
         Ok(tracee)
     }
 
     /// Lets it execute one instruction. A system call is one step, and so is each turn of a repeated string
-    /// instruction.
-    pub fn step(&mut self) -> Result<Step, String> {
-        ptrace::step(self.pid, None).map_err(|error| error.to_string())?;
+    /// instruction. On ARM64 an exclusive pair of load and store never succeeds when it is stepped: that needs a
+    /// core whose atomics are single instructions.
+    pub fn step(&mut self) -> Result<Step, Failure> {
+        ptrace::step(self.pid, None).map_err(harness)?;
         match self.wait()? {
             WaitStatus::Stopped(_, Signal::SIGTRAP) => Ok(Step::Made),
             WaitStatus::Stopped(_, MARK) => Ok(Step::Over),
@@ -65,19 +71,19 @@ impl Tracee {
     }
 
     /// Lets it run to its end, which must be a good one.
-    pub fn finish(mut self) -> Result<(), String> {
-        ptrace::cont(self.pid, None).map_err(|error| error.to_string())?;
+    pub fn finish(mut self) -> Result<(), Failure> {
+        ptrace::cont(self.pid, None).map_err(harness)?;
         match self.wait()? {
             WaitStatus::Exited(_, 0) => Ok(()),
             other => Err(self.unexpected(other)),
         }
     }
 
-    fn wait(&mut self) -> Result<WaitStatus, String> {
+    fn wait(&mut self) -> Result<WaitStatus, Failure> {
         loop {
             match waitpid(self.pid, None) {
                 Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(harness(error)),
                 Ok(status) => {
                     self.over = matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..));
                     return Ok(status);
@@ -86,8 +92,8 @@ impl Tracee {
         }
     }
 
-    /// What it said, if it has ended.
-    fn unexpected(&mut self, status: WaitStatus) -> String {
+    /// It stopped, or ended, where it should not have: with what it said, if it has ended.
+    fn unexpected(&mut self, status: WaitStatus) -> Failure {
         let mut said = String::new();
         if self.over
             && let Some(mut stderr) = self.child.stderr.take()
@@ -95,8 +101,20 @@ impl Tracee {
         {
             said = error.to_string();
         }
-        format!("the child: {status:?} {}", said.trim_end())
+        let text = format!("the child: {status:?} {}", said.trim());
+        match status {
+            // What the code under test refuses, or stumbles over, is a panic there.
+            WaitStatus::Exited(_, PANICKED) => {
+                Failure::Violation(Violation { invariant: Invariant::Typed, text })
+            }
+            _ => Failure::Harness(text),
+        }
     }
+}
+
+/// Something is wrong with the tracer.
+pub(super) fn harness(error: impl ToString) -> Failure {
+    Failure::Harness(error.to_string())
 }
 
 impl Drop for Tracee {

@@ -115,9 +115,8 @@ impl Script {
     fn next_len(&mut self, bytes: u64) -> usize {
         loop {
             let len = self.random.usize(..=LARGEST as usize);
-            match bytes.checked_sub(frame_size(len)) {
-                Some(0 | 16..) => return len,
-                _ => {}
+            if let Some(0 | 16..) = bytes.checked_sub(frame_size(len)) {
+                return len;
             }
         }
     }
