@@ -17,7 +17,10 @@
 //! that it runs in: debug, release and link-time optimised.
 //!
 //! An operation passes through a chain of states, mostly two: before and after. [`plan`] says which, in
-//! messages and counts; each image must be one of them, and each of them must have been seen.
+//! messages and counts; each image must be one of them, and each of them must have been seen. Then the two sides
+//! log in to each other, by the other carrier, and what is owed arrives once and in order.
+//!
+//! What no kill leaves is not seen here: an older copy that somebody restores, a page that was not written.
 
 pub mod act;
 pub mod case;

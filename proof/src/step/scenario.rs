@@ -34,11 +34,12 @@ pub struct Operation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Only {
     Everywhere,
+    OverTcp,
     OverShm,
     Of(Role),
 }
 
-use Only::{Everywhere, Of, OverShm};
+use Only::{Everywhere, Of, OverShm, OverTcp};
 use Role::{Client, Server};
 
 /// All of them.
@@ -113,6 +114,11 @@ pub const OPERATIONS: &[Operation] = &[
         script.peer_consumes_all();
         script.then([Act::Learn]);
     }),
+    operation("take-a-message-that-acknowledges", OverTcp, |script| {
+        script.conversation();
+        script.before(Who::Peer, [Act::Take, Act::ConsumeThrough(2), Act::Send(5), Act::Transmit]);
+        script.then([Act::Take]);
+    }),
     operation("learn-and-send", Everywhere, |script| {
         script.full_but_for_one();
         script.peer_consumes_one();
@@ -148,6 +154,11 @@ pub const OPERATIONS: &[Operation] = &[
         script.before(Who::Subject, [Act::Show]);
         script.before(Who::Peer, [Act::Accept]);
         script.then([Act::Establish]);
+    }),
+    operation("take-over", Of(Server), |script| {
+        script.conversation();
+        script.before(Who::Peer, [Act::Take, Act::Consume, Act::Detach, Act::Show]);
+        script.then([Act::Accept]);
     }),
     of_files("reset", Of(Server), |script| {
         script.conversation();
@@ -220,6 +231,7 @@ impl Operation {
     pub fn applies(&self, setting: &Setting) -> bool {
         match self.only {
             Everywhere => true,
+            OverTcp => setting.carrier == Carrier::Tcp,
             OverShm => setting.carrier == Carrier::Shm,
             Of(role) => setting.role == role,
         }
