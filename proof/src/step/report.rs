@@ -74,12 +74,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<28}{:>6}{:>14}{:>9}{:>9}{:>9}{:>9}",
+            "{:<34}{:>6}{:>14}{:>9}{:>9}{:>9}{:>9}",
             "operation", "runs", "instructions", "images", "before", "after", "resumed"
         )?;
         for (name, counts) in &self.operations {
             let Counts { runs, instructions, images, before, after, resumed } = counts;
-            writeln!(f, "{name:<28}{runs:>6}{instructions:>14}{images:>9}{before:>9}{after:>9}{resumed:>9}")?;
+            writeln!(f, "{name:<34}{runs:>6}{instructions:>14}{images:>9}{before:>9}{after:>9}{resumed:>9}")?;
         }
         Ok(())
     }

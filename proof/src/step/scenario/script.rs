@@ -24,10 +24,10 @@ pub struct Script {
 }
 
 impl Script {
-    /// Nothing yet. Seeds that follow each other go round sides and carriers, and then round the ring.
+    /// Nothing yet. Seeds that follow each other stand far apart in the ring, and come everywhere.
     pub(super) fn new(setting: Setting, seed: u64) -> Self {
         let scenario = Scenario { prelude: Vec::new(), operation: Vec::new() };
-        Self { setting, random: fastrand::Rng::with_seed(seed), place: seed / 4 % PLACES * 8, scenario }
+        Self { setting, random: fastrand::Rng::with_seed(seed), place: place(seed), scenario }
     }
 
     pub(super) fn into_scenario(self) -> Scenario {
@@ -163,4 +163,11 @@ impl Script {
         }
         usize::try_from(left - 16).expect("small")
     }
+}
+
+/// Sides and carriers go by the seed modulo 4, so after each lap of places it goes on one place further.
+fn place(seed: u64) -> u64 {
+    /// An odd number, with which every place has its turn.
+    const STRIDE: u64 = 37;
+    seed.wrapping_mul(STRIDE).wrapping_add(seed / PLACES) % PLACES * 8
 }
