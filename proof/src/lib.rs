@@ -5,12 +5,14 @@
 //! |---|---|---|
 //! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
 //! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
+//! | [`explore`] | every state of a small link | `explore` |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
 #![forbid(unsafe_code)]
 
 pub mod step;
+pub mod explore;
 pub mod violation;
 pub mod world;
 

@@ -22,6 +22,8 @@ enum Part {
     /// What `step` steps through
     #[command(hide = true)]
     StepChild(step::child::ChildOptions),
+    /// Goes through every state of a small link.
+    Explore(proof::explore::command::Options),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             Part::Step(options) => step::command::run(&options),
             Part::StepChild(options) => step::child::run(&options),
         },
+        Some(Part::Explore(options)) => proof::explore::command::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

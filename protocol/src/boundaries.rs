@@ -8,6 +8,7 @@ use crate::position::Position;
 /// An ack is judged by it instead of by a walk over the frames: one load whatever the ack covers. Never
 /// by the bytes in the ring, since a payload may look like anything.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "explore", derive(Hash))]
 pub(crate) struct Boundaries {
     bits: Box<[u64]>,
     /// Places in the ring minus one; their number is a power of two.

@@ -65,6 +65,7 @@ impl FrameHeader {
 
 /// What a frame in a given place must look like: the marks and the largest length of one stream.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "explore", derive(Hash))]
 pub(crate) struct FrameRule {
     salt: u64,
     most: u32,

@@ -9,6 +9,7 @@ use crate::position::Position;
 /// A parser that keeps no bytes: a frame is taken from the input whole or not at all, and what is not
 /// whole yet stays in the input.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 pub(crate) struct Inbound {
     rule: FrameRule,
     /// Where the next frame of the peer's stream starts.

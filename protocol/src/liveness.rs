@@ -36,6 +36,7 @@ impl Timing {
 
 /// Silence in both directions.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(crate) struct Liveness {
     silence: Duration,
     heartbeat: Duration,
@@ -98,6 +99,7 @@ pub struct TimedOut {
 
 /// When an acknowledgement needs a frame of its own.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(crate) struct AckPacing {
     delay: Duration,
     /// A quarter of the peer's ring: it never waits for an ack with more than that free.
@@ -135,9 +137,18 @@ impl AckPacing {
     }
 }
 
+/// An exhaustive search stops the clock.
+#[cfg(feature = "explore")]
+impl std::hash::Hash for AckPacing {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.told.hash(state);
+    }
+}
+
 /// Watches for two applications that starve each other: ours cannot send because the peer consumes
 /// nothing, and keeps the peer's messages while it waits.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(crate) struct StallWatch {
     patience: Duration,
     /// What stood still since when, and whether that was reported.

@@ -1,6 +1,8 @@
 //! The outgoing queue: frames in a ring over a [`Storage`], and the words beside them.
 
 mod ahead;
+#[cfg(feature = "explore")]
+mod digest;
 mod error;
 mod room;
 
@@ -28,6 +30,7 @@ use room::Wanted;
 /// * bytes from `bound` (see [`Queue::bound`]) to `tail` are never written;
 /// * from `tail` to `zeroed` every place where a frame could start holds a zero word.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(crate) struct Queue<S> {
     storage: S,
     ring: Ring,

@@ -66,6 +66,7 @@ pub enum ViewFault {
 /// nonce loaded after it is at least as new as the frame, and so is everything in the frame. A nonce that
 /// has changed says that the owner has left, and what stands here may belong to its next connection.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(crate) struct Reader {
     rule: FrameRule,
     ring: Ring,
@@ -74,6 +75,14 @@ pub(crate) struct Reader {
     /// How much of the stream can be unconsumed: what the ring holds.
     window: u64,
     nonce: Nonce,
+}
+
+/// Which nonce it is makes a difference only by being the one that the peer's file holds or not.
+#[cfg(feature = "explore")]
+impl std::hash::Hash for Reader {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.expected.hash(state);
+    }
 }
 
 /// One message, in place.

@@ -20,6 +20,12 @@ impl Brand {
     }
 }
 
+/// Which opening it is makes no difference to what can follow.
+#[cfg(feature = "explore")]
+impl std::hash::Hash for Brand {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
 /// A message from the peer, lent until it is given back: to be consumed, by
 /// [`Session::consume`](crate::Session::consume) or
 /// [`Slot::commit_consuming`](crate::Slot::commit_consuming), or to be kept, by
@@ -81,6 +87,7 @@ pub struct Received<'a> {
 /// [`Session::consume_through`]: crate::Session::consume_through
 #[must_use = "a dropped message blocks the consumption of all later ones"]
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 pub struct Held {
     pub(crate) ticket: Ticket,
     bytes: Box<[u8]>,
@@ -88,6 +95,7 @@ pub struct Held {
 
 /// Which message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "explore", derive(Hash))]
 pub(crate) struct Ticket {
     pub(crate) brand: Brand,
     pub(crate) session: SessionId,
@@ -216,6 +224,7 @@ pub enum RefusedReason {
 
 /// What the application has been lent of the peer's stream.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 pub(crate) struct Lending {
     pub(crate) brand: Brand,
     /// Up to here messages were handed out; never below `consumed`. Kept over reconnects within a

@@ -2,6 +2,8 @@
 //! carries both.
 
 mod carrier;
+#[cfg(feature = "explore")]
+mod digest;
 mod login;
 mod mapped;
 
@@ -39,6 +41,7 @@ use carrier::Attached;
 ///   [`show`](Session::show) and [`establish`](Session::establish) on a client; both attach a
 ///   connection, [`detach`](Session::detach) ends it.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub struct Session<S: Storage> {
     header: Header,
     queue: Queue<S>,

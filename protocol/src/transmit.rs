@@ -10,6 +10,7 @@ use crate::storage::Storage;
 /// A cursor inside a frame is (frame start, bytes done), since only frame starts may be masked. A
 /// control frame goes out only where no frame is half written.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 pub(crate) struct Transmit {
     start: Position,
     done: u64,
@@ -20,6 +21,7 @@ pub(crate) struct Transmit {
 
 /// A control frame being written.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 struct Outgoing {
     bytes: [u8; LONGEST],
     len: usize,

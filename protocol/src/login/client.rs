@@ -17,6 +17,7 @@ use crate::name::Name;
 /// checked here: their order, the server's name, whether Ready answers the Confirm. Whether the standing
 /// in Ready fits the link file is for the caller, who has the file.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub struct ClientLogin {
     state: State,
     output: Output,
@@ -24,6 +25,7 @@ pub struct ClientLogin {
 
 /// What the client waits for, and what it must remember until then.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 enum State {
     /// The server's Welcome.
     Greeted { server: Option<Name>, wish: CarrierWish },
@@ -151,6 +153,7 @@ fn check_server(expected: Option<&Name>, found: &Name) -> Result<(), LoginError>
 
 /// What the client asked, and so what Ready can say.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 struct Question {
     held: Option<SessionId>,
     proposed: Option<SessionId>,

@@ -4,6 +4,7 @@ use super::codec::LoginMessage;
 
 /// At most two messages, since each is an answer to the peer's last one or a refusal after it.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(super) struct Output {
     /// Whole messages, from the first one that has not gone altogether.
     bytes: Vec<u8>,

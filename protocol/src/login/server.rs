@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 /// of the client waits for an answer; until then what follows stays in the input, so a client that does
 /// not wait gains nothing.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub struct ServerLogin {
     state: State,
     output: Output,

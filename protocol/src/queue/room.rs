@@ -17,6 +17,7 @@ const PATIENCE: u32 = 4;
 
 /// What a refused claim is waiting for.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone, Hash))]
 pub(super) struct Wanted {
     /// Bytes of frames.
     size: u64,

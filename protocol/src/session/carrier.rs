@@ -1,5 +1,8 @@
 //! A session on a byte stream: input, output and timers of one connection.
 
+#[cfg(feature = "explore")]
+mod digest;
+
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -18,6 +21,7 @@ use crate::transmit::Transmit;
 
 /// What one connection needs, from login to its end.
 #[derive(Debug)]
+#[cfg_attr(feature = "explore", derive(Clone))]
 pub(super) struct Attached {
     transmit: Transmit,
     inbound: Inbound,

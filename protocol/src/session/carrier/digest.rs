@@ -1,0 +1,28 @@
+//! What an exhaustive search sees of a connection.
+
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+
+use super::Attached;
+
+impl Hash for Attached {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            transmit,
+            inbound,
+            reader,
+            liveness: _,
+            acks,
+            stall: _,
+            unproven,
+            greet,
+            offered,
+            closing,
+            fault,
+        } = self;
+        (transmit, inbound, reader, acks).hash(state);
+        (unproven, greet, offered).hash(state);
+        discriminant(closing).hash(state);
+        fault.is_some().hash(state);
+    }
+}
