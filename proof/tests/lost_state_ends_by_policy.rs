@@ -229,6 +229,21 @@ fn a_token_is_void_once_any_confirm_was_accepted_or_another_was_given() {
 }
 
 #[test]
+fn a_leave_to_reset_that_died_with_its_server_costs_one_more_login() {
+    over_both(|carrier| {
+        let mut pair = with_history(carrier, [Policy::Fresh; 2]);
+        pair.lose(Role::Server);
+        pair.connect();
+        pair.settle();
+        assert!(pair.client.has_token());
+        pair.restart_server();
+        assert_eq!(pair.login(), 3, "the proposal is dead, the row again, reset: {:?}", pair.client.notes);
+        assert_eq!(pair.client.count(refused(RefusalCode::ProposalDead)), 1);
+        assert!(pair.client.was_reset());
+    });
+}
+
+#[test]
 fn nothing_is_written_by_a_login_that_is_refused() {
     over_both(|carrier| {
         for loser in ROLES {

@@ -119,6 +119,8 @@ pub fn decide(
             return match (live, token_valid) {
                 (true, _) => Verdict::Busy,
                 (false, true) => begin(&proposed, agreed, Verdict::Reset),
+                // Without the token the proposal would be left over: said at once, it costs one login less.
+                (false, false) if confirm.held.is_some() => Verdict::ProposalDead,
                 (false, false) => Verdict::TokenVoid,
             };
         }
