@@ -66,7 +66,8 @@ impl State {
     // ---- connections ----
 
     fn dial(&mut self, rules: &Rules) -> bool {
-        if !self.side(Role::Client).alive || self.dialled().is_some() || self.links.len() > 1 {
+        let alive = self.sides.iter().all(|side| side.alive);
+        if !alive || self.dialled().is_some() || self.links.len() > 1 {
             return false;
         }
         if !self.links.is_empty() {
@@ -159,6 +160,9 @@ impl State {
         let Some(index) = index.filter(|index| *index < self.links.len()) else { return Done::Nothing };
         let link = &mut self.links[index];
         let queue = if role == Role::Client { &mut link.down } else { &mut link.up };
+        if queue.is_empty() {
+            return Done::Nothing;
+        }
         let bytes = std::mem::take(queue);
         let mut input = &bytes[..];
         let done = match role {
@@ -166,10 +170,12 @@ impl State {
             Role::Server => self.server_hears(rules, index, &mut input, app, now),
         };
         let rest = input.to_vec();
-        if rest.len() == bytes.len() && done == Done::Nothing {
+        if rest.len() == bytes.len() && done == Done::Nothing && !self.links[index].is_left_by(role.other()) {
             self.put_back(role, index, bytes);
             return Done::Nothing;
         }
+        // Behind half a frame and the end of the connection nothing comes.
+        let rest = if rest.len() == bytes.len() { Vec::new() } else { rest };
         self.put_back(role, index, rest);
         self.sweep();
         if done == Done::Message { done } else { Done::Something }

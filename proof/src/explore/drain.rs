@@ -69,7 +69,9 @@ fn settle(rules: &Rules, state: &mut State, mut now: Instant, spent: &mut Spent)
             });
         }
         now += Duration::from_millis(20);
-        ROLES.into_iter().for_each(|role| drop(state.act(rules, Act::Observe(role), now)));
+        for role in ROLES {
+            state.act(rules, Act::Observe(role), now);
+        }
     }
     now
 }

@@ -13,7 +13,7 @@ const WORDS: usize = at::HEADER_END;
 const FRAMES: usize = WORDS + 7 * 8;
 
 /// The bytes of a link file that mean something: header, words and frames, without the gaps between them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Image {
     /// Which file it is, whatever its name is: what somebody may have mapped.
     pub(crate) file: u8,

@@ -123,22 +123,22 @@ pub(crate) fn client_login(client: &Side, before: &Files, said: Said, broken: bo
         Said::Disputed => ensure(broken, Decided, || "one history, and Ready does not fit".into()),
         Said::Nothing | Said::Left => {}
     }
-    untouched(client.main.image(), before.main.as_ref());
+    untouched(client.main.image(), before.main.as_ref(), Image::equals_but_for_nonce);
 }
 
 /// A message of the client's came to a server: until it is accepted nothing of its files is different.
 pub(crate) fn server_login(server: &Side, before: &Files, said: Said) {
     if !matches!(said, Said::Accepted(_)) {
-        untouched(server.main.image(), before.main.as_ref());
+        untouched(server.main.image(), before.main.as_ref(), Image::eq);
         ensure(server.fresh.image().is_some() == before.fresh.is_some(), Untouched, || {
             "a login that was not accepted left a file".into()
         });
     }
 }
 
-fn untouched(now: Option<&Image>, before: Option<&Image>) {
+fn untouched(now: Option<&Image>, before: Option<&Image>, equal: fn(&Image, &Image) -> bool) {
     let same = match (now, before) {
-        (Some(now), Some(before)) => now.file == before.file && now.equals_but_for_nonce(before),
+        (Some(now), Some(before)) => now.file == before.file && equal(now, before),
         (None, None) => true,
         _ => false,
     };

@@ -184,7 +184,15 @@ impl Link {
         if let ServerEnd::Login(visit) = &self.server { visit.order } else { None }
     }
 
+    /// Whether this side's end is gone.
+    pub(crate) fn is_left_by(&self, role: Role) -> bool {
+        match role {
+            Role::Client => matches!(self.client, ClientEnd::Gone),
+            Role::Server => matches!(self.server, ServerEnd::Gone),
+        }
+    }
+
     fn is_over(&self) -> bool {
-        matches!((&self.client, &self.server), (ClientEnd::Gone, ServerEnd::Gone))
+        self.is_left_by(Role::Client) && self.is_left_by(Role::Server)
     }
 }
