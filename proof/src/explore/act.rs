@@ -6,10 +6,10 @@ use tcpshm_protocol::{InboundFault, ProtocolError, Role};
 
 use super::client::Said;
 use super::event::{Act, Line, Size};
-use super::files::Slot;
+use super::files::{Files, Slot};
 use super::judge;
 use super::rules::Rules;
-use super::side::{App, Heard};
+use super::side::{App, Heard, Side};
 use super::state::{ClientEnd, Copied, Link, ServerEnd, State};
 use crate::violation::{Invariant, violate};
 use crate::world::wire::frame_size;
@@ -27,8 +27,11 @@ pub(crate) enum Done {
 /// How much of a frame a carrier takes that does not take it whole: word 0 and a half of word 1.
 const PART: usize = 12;
 
+/// Messages that one history has, at most: the next one's have other tags.
+const OTHER_HISTORY: u8 = 16;
+
 /// Two sides, one to change and the other to look at.
-fn both(state: &mut State, role: Role) -> (&mut super::side::Side, &mut super::side::Side) {
+fn both(state: &mut State, role: Role) -> (&mut Side, &mut Side) {
     let [client, server] = &mut state.sides;
     if role == Role::Client { (client, server) } else { (server, client) }
 }
@@ -381,13 +384,19 @@ impl State {
         let Some(mut copy) = self.copy.take_if(|copy| copy.role == role) else { return false };
         self.left.losses = left;
         self.replace(role);
+        let side = &mut self.sides[role as usize];
+        if left > 0 {
+            // What the original did meanwhile may come back in its turn.
+            let truth = side.truth.clone();
+            let Files { main, fresh } = side.files();
+            self.copy = Some(Copied { role, main, fresh, truth });
+        }
         for file in [&mut copy.main, &mut copy.fresh].into_iter().flatten() {
             file.file = self.ids.file();
         }
-        let side = &mut self.sides[role as usize];
         (side.main, side.fresh) = (copy.main.into(), copy.fresh.into());
         side.truth = copy.truth;
-        side.salt = 16;
+        side.salt += OTHER_HISTORY;
         true
     }
 

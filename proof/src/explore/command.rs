@@ -2,43 +2,107 @@
 
 use std::time::Instant;
 
-use super::{all, search};
+use super::{Report, Rules, Tally, large, logins, replay, search, small};
 
-/// Every state of a small link.
+/// Goes through every state of small links, and every login of two small files.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Searches to run, by name; all by default.
+    /// Searches to run, by name; all, and the logins, by default
     names: Vec<String>,
-    /// States that a search looks at, at most.
-    #[arg(long, default_value_t = 1_000_000)]
+    /// States that one search looks at, at most; a search that is cut short says so
+    #[arg(long, default_value_t = 450_000)]
     states: usize,
-    /// Threads.
+    /// Threads; how many changes nothing but the time
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Instead of a search, the events of one path, as a violation tells them; name the search too
+    #[arg(long)]
+    path: Option<String>,
+    /// Lists the searches
+    #[arg(long)]
+    list: bool,
 }
 
 /// Runs the searches and tells what they found.
 #[expect(clippy::print_stdout, reason = "a report")]
 pub fn run(options: &Options) -> Result<(), String> {
-    let (mut states, mut violations) = (0, 0);
-    for rules in all() {
-        if !options.names.is_empty() && !options.names.iter().any(|name| name == rules.name) {
-            continue;
-        }
+    let all: Vec<Rules> = small().into_iter().chain(large()).collect();
+    if options.list {
+        all.iter().for_each(|rules| println!("{:<14} {:?} {:?}", rules.name, rules.carrier, rules.budget));
+        return Ok(());
+    }
+    if let Some(unknown) = options.names.iter().find(|name| all.iter().all(|rules| rules.name != **name)) {
+        return Err(format!("there is no search {unknown}; --list names them"));
+    }
+    let chosen = |rules: &&Rules| {
+        options.names.is_empty() || options.names.iter().any(|name| name == rules.name)
+    };
+    if let Some(path) = &options.path {
+        let [name] = &options.names[..] else { return Err("a path belongs to one search: name it".into()) };
+        let rules = all.iter().find(|rules| rules.name == name).ok_or("no such search")?;
+        replay(rules, path, |line| println!("{line}"))?;
+        println!("explore: path replayed, violations=0");
+        return Ok(());
+    }
+    let mut sum = Sum::default();
+    for rules in all.iter().filter(chosen) {
         let start = Instant::now();
-        let report = search(&rules, options.states, options.threads);
-        let took = start.elapsed().as_secs_f64();
-        println!("{report} ({took:.1} s, {:.1} us each)", took * 1e6 / report.states as f64);
-        states += report.states;
+        let report = search(rules, options.states, options.threads.max(1));
+        println!("{report}, {:.1} s", start.elapsed().as_secs_f64());
+        sum.add(rules, &report);
+    }
+    if options.names.is_empty() {
+        let found = logins::all();
+        println!("{found}");
+        sum.logins = found.logins;
+        sum.faults.extend(found.faults);
+    }
+    sum.tell()
+}
+
+/// What all searches found.
+#[derive(Debug, Default)]
+struct Sum {
+    searches: usize,
+    closed: usize,
+    states: usize,
+    transitions: u64,
+    logins: u64,
+    tally: Tally,
+    faults: Vec<String>,
+}
+
+impl Sum {
+    fn add(&mut self, rules: &Rules, report: &Report) {
+        self.searches += 1;
+        self.closed += usize::from(report.is_closed());
+        self.states += report.states;
+        self.transitions += report.transitions;
+        self.tally.add(&report.tally);
         if let Some(found) = &report.violation {
-            violations += 1;
-            println!("  {}\n  --path \"{}\"", found.failure, found.path);
-        }
-        let missing = report.tally.missing(&rules);
-        if !missing.is_empty() {
-            println!("  never happened: {missing:?}");
+            let Rules { name, .. } = rules;
+            self.faults.push(format!("{}\n  proof explore {name} --path \"{}\"", found.failure, found.path));
+        } else if report.is_closed() {
+            // What never happened was never examined.
+            let missing = report.tally.missing(rules);
+            let never = |name| format!("{}: `{name}` never happened", rules.name);
+            self.faults.extend(missing.into_iter().map(never));
         }
     }
-    println!("explore: states={states} violations={violations}");
-    if violations > 0 { Err("violations".into()) } else { Ok(()) }
+
+    #[expect(clippy::print_stdout, reason = "a report")]
+    fn tell(self) -> Result<(), String> {
+        println!();
+        for (name, count) in self.tally.rows().filter(|(_, count)| *count > 0) {
+            println!("{name:<30} {count:>12}");
+        }
+        println!();
+        let Self { searches, closed, states, transitions, logins, faults, .. } = self;
+        let violations = faults.len();
+        println!(
+            "explore: states={states} transitions={transitions} searches={searches} closed={closed} \
+             logins={logins} violations={violations}"
+        );
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+    }
 }

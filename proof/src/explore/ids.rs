@@ -41,6 +41,11 @@ impl Ids {
         Rules::session(self.sessions)
     }
 
+    /// So many sessions are there already.
+    pub(crate) fn sessions_from(&mut self, known: u64) {
+        self.sessions = known;
+    }
+
     /// A file that nobody has mapped.
     pub(crate) fn file(&mut self) -> u8 {
         self.files += 1;

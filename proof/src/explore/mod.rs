@@ -18,6 +18,7 @@ mod image;
 mod journal;
 mod judge;
 mod mix;
+mod replay;
 mod rules;
 mod search;
 mod server;
@@ -27,8 +28,10 @@ mod tally;
 mod truth;
 
 pub mod command;
+pub mod logins;
 
-pub use configurations::all;
+pub use configurations::{large, small};
+pub use replay::replay;
 pub use rules::{Budget, Rules};
 pub use search::{Found, Report, search};
 pub use tally::Tally;

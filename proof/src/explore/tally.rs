@@ -1,8 +1,9 @@
 //! How often what happened: a search in which something never did proves nothing about it.
 
+use tcpshm_protocol::login::Carrier;
+
 use super::event::{ACTS, Act, Event, Fate};
 use super::rules::{Budget, Rules};
-use tcpshm_protocol::login::Carrier;
 
 /// Counts of events.
 #[derive(Clone, Debug)]
@@ -57,7 +58,9 @@ impl Tally {
             "killed in recovery" => crashes > 1,
             "looked at between two stores" => rules.peeks && sends != [0; 2],
             "c.lose" | "s.lose" | "c.copy" | "s.copy" | "c.restore" | "s.restore" => losses > 0,
-            "c.say-part" | "s.say-part" => splits > 0,
+            "c.say-part" => splits > 0,
+            // Over shared memory it only answers.
+            "s.say-part" => splits > 0 && !shm,
             "s.hear2" => takeovers > 0,
             "c.poll" | "s.poll" | "c.observe" | "s.observe" => shm,
             "c.send" | "c.send-large" => sends[0] > 0,
