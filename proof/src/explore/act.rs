@@ -194,7 +194,14 @@ impl State {
         }
     }
 
-    fn client_hears(&mut self, rules: &Rules, index: usize, input: &mut &[u8], app: App, now: Instant) -> Done {
+    fn client_hears(
+        &mut self,
+        rules: &Rules,
+        index: usize,
+        input: &mut &[u8],
+        app: App,
+        now: Instant,
+    ) -> Done {
         let link = &mut self.links[index];
         let [client, server] = &mut self.sides;
         match &mut link.client {
@@ -227,7 +234,14 @@ impl State {
         }
     }
 
-    fn server_hears(&mut self, rules: &Rules, index: usize, input: &mut &[u8], app: App, now: Instant) -> Done {
+    fn server_hears(
+        &mut self,
+        rules: &Rules,
+        index: usize,
+        input: &mut &[u8],
+        app: App,
+        now: Instant,
+    ) -> Done {
         let live = self.carrier_of(Role::Server).is_some();
         let last = self.links.iter().filter_map(Link::order).max();
         let link = &mut self.links[index];

@@ -42,7 +42,7 @@ impl Side {
         }
         self.open_main(ids.nonce());
         if let Slot::Closed(file) = &self.fresh {
-            self.fresh = Slot::Open(open(file.clone(), ids.nonce()));
+            self.fresh = open(file.clone(), ids.nonce()).into();
         }
     }
 
@@ -78,7 +78,7 @@ impl Side {
         if self.fresh.session().is_none() && (held.is_none() || token.is_some()) {
             let header = rules.header(self.role, ids.session());
             let session = create(ids, &header);
-            self.fresh = Slot::Open(session);
+            self.fresh = session.into();
         }
         let proposed = self.fresh.session_mut().map(|session| {
             session.show(nonce);
@@ -157,7 +157,7 @@ impl Side {
             if session.id().get() != self.truth.session {
                 self.truth = Truth::new(session.id());
             }
-            self.main = Slot::Open(session);
+            self.main = session.into();
         }
     }
 }

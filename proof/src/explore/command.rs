@@ -7,7 +7,7 @@ use super::{Report, Rules, Tally, large, logins, replay, search, small};
 /// Goes through every state of small links, and every login of two small files.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Searches to run, by name; all, and the logins, by default
+    /// Searches to run, by name, or `logins`; all of them by default
     names: Vec<String>,
     /// States that one search looks at, at most; a search that is cut short says so
     #[arg(long, default_value_t = 450_000)]
@@ -23,6 +23,9 @@ pub struct Options {
     list: bool,
 }
 
+/// What the search over all logins is called.
+const LOGINS: &str = "logins";
+
 /// Runs the searches and tells what they found.
 #[expect(clippy::print_stdout, reason = "a report")]
 pub fn run(options: &Options) -> Result<(), String> {
@@ -31,12 +34,11 @@ pub fn run(options: &Options) -> Result<(), String> {
         all.iter().for_each(|rules| println!("{:<14} {:?} {:?}", rules.name, rules.carrier, rules.budget));
         return Ok(());
     }
-    if let Some(unknown) = options.names.iter().find(|name| all.iter().all(|rules| rules.name != **name)) {
+    let known = |name: &String| name == LOGINS || all.iter().any(|rules| rules.name == *name);
+    if let Some(unknown) = options.names.iter().find(|name| !known(name)) {
         return Err(format!("there is no search {unknown}; --list names them"));
     }
-    let chosen = |rules: &&Rules| {
-        options.names.is_empty() || options.names.iter().any(|name| name == rules.name)
-    };
+    let chosen = |name: &str| options.names.is_empty() || options.names.iter().any(|chosen| chosen == name);
     if let Some(path) = &options.path {
         let [name] = &options.names[..] else { return Err("a path belongs to one search: name it".into()) };
         let rules = all.iter().find(|rules| rules.name == name).ok_or("no such search")?;
@@ -45,13 +47,13 @@ pub fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let mut sum = Sum::default();
-    for rules in all.iter().filter(chosen) {
+    for rules in all.iter().filter(|rules| chosen(rules.name)) {
         let start = Instant::now();
         let report = search(rules, options.states, options.threads.max(1));
         println!("{report}, {:.1} s", start.elapsed().as_secs_f64());
         sum.add(rules, &report);
     }
-    if options.names.is_empty() {
+    if chosen(LOGINS) {
         let found = logins::all();
         println!("{found}");
         sum.logins = found.logins;
@@ -92,9 +94,11 @@ impl Sum {
 
     #[expect(clippy::print_stdout, reason = "a report")]
     fn tell(self) -> Result<(), String> {
-        println!();
-        for (name, count) in self.tally.rows().filter(|(_, count)| *count > 0) {
-            println!("{name:<30} {count:>12}");
+        println!("\nevents, by name:");
+        let rows: Vec<_> = self.tally.rows().filter(|(_, count)| *count > 0).collect();
+        for row in rows.chunks(3) {
+            let cells = row.iter().map(|(name, count)| format!("{name:<30}{count:>11}"));
+            println!("  {}", cells.collect::<Vec<_>>().join("   "));
         }
         println!();
         let Self { searches, closed, states, transitions, logins, faults, .. } = self;

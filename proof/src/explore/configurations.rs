@@ -9,45 +9,70 @@ const NOTHING: Budget =
 
 /// Searches that close in a second or a few, and together meet everything that can happen.
 pub fn small() -> Vec<Rules> {
-    let of = |budget, rules: Rules| Rules { budget, ..rules };
     let mut all = Vec::new();
-    for (carrier, [first, kill, batch, full, cut, takeover, loss]) in [
-        (Tcp, ["tcp-first", "tcp-kill", "tcp-batch", "tcp-full", "tcp-cut", "tcp-takeover", "tcp-loss"]),
-        (Shm, ["shm-first", "shm-kill", "shm-batch", "shm-full", "shm-cut", "shm-takeover", "shm-loss"]),
-    ] {
-        let quiet = |name| Rules::quiet(name, carrier);
+    for (carrier, [first, origin, kill, batch, full, cut, takeover, loss, clone]) in [(Tcp, TCP), (Shm, SHM)]
+    {
+        // Over shared memory there is more to do in each state: a look at the other's file, at any moment.
+        let over_tcp = u8::from(carrier == Tcp);
+        let with = |name, budget| Rules { budget, ..Rules::quiet(name, carrier) };
         // The first login of all, cut and killed.
         let budget = Budget { sends: [1, 0], crashes: 1, cuts: 1, ..NOTHING };
-        all.push(of(budget, Rules { start: None, ..quiet(first) }));
+        all.push(Rules { start: None, ..with(first, budget) });
+        // Files of it that are lost, or found again later.
+        let budget = Budget { sends: [1, over_tcp], losses: 1, ..NOTHING };
+        all.push(Rules { start: None, ..with(origin, budget) });
         // Either side killed after any store, with messages and replies on their way.
         let budget = Budget { sends: [1, 1], crashes: 1, ..NOTHING };
-        all.push(of(budget, Rules { replies: true, ..quiet(kill) }));
+        all.push(Rules { replies: true, ..with(kill, budget) });
         // A batch over the end of the ring, killed, and killed in recovery.
-        let budget = Budget { sends: [2, 0], crashes: 2, ..NOTHING };
-        all.push(of(budget, Rules { batches: true, ..quiet(batch) }));
+        let budget = Budget { sends: [2, 0], crashes: 1 + over_tcp, ..NOTHING };
+        all.push(Rules { batches: true, ..with(batch, budget) });
         // A ring that is full, and free again.
-        let budget = Budget { sends: [3, 1], ..NOTHING };
-        all.push(of(budget, quiet(full)));
-        // A connection that ends anywhere, for both sides or for one, with frames half written.
-        let holds = u8::from(carrier == Tcp);
-        let budget = Budget { sends: [1, 1], cuts: 1, splits: 1, holds, ..NOTHING };
-        all.push(of(budget, quiet(cut)));
+        all.push(with(full, Budget { sends: [3, over_tcp], ..NOTHING }));
+        // A connection that ends anywhere, for both sides or for one, with frames half written and messages held.
+        let budget = Budget { sends: [1, over_tcp], cuts: 1, splits: 1, holds: 1, ..NOTHING };
+        all.push(with(cut, budget));
         // A login while the server still believes in the connection before.
-        let budget = Budget { sends: [1, u8::from(carrier == Tcp)], cuts: 1, takeovers: 1, ..NOTHING };
-        all.push(of(budget, quiet(takeover)));
-        // Files lost, or an earlier copy put back.
-        let budget = Budget { sends: [1, u8::from(carrier == Tcp)], losses: 1, ..NOTHING };
-        all.push(of(budget, quiet(loss)));
+        let budget = Budget { sends: [1, over_tcp], cuts: 1, takeovers: 1, ..NOTHING };
+        all.push(with(takeover, budget));
+        // Files lost, or an earlier copy put back, while messages are held.
+        let budget = Budget { sends: [1 + over_tcp, 0], losses: 1, holds: 1, ..NOTHING };
+        all.push(with(loss, budget));
+        // A copy goes on, and then the original does.
+        all.push(with(clone, Budget { sends: [2, 0], losses: 2, ..NOTHING }));
     }
     all
 }
 
+const TCP: [&str; 9] = [
+    "tcp-first",
+    "tcp-origin",
+    "tcp-kill",
+    "tcp-batch",
+    "tcp-full",
+    "tcp-cut",
+    "tcp-takeover",
+    "tcp-loss",
+    "tcp-clone",
+];
+const SHM: [&str; 9] = [
+    "shm-first",
+    "shm-origin",
+    "shm-kill",
+    "shm-batch",
+    "shm-full",
+    "shm-cut",
+    "shm-takeover",
+    "shm-loss",
+    "shm-clone",
+];
+
 /// Searches of millions of states: two or three things that go wrong on one path.
 pub fn large() -> Vec<Rules> {
     let mut all = Vec::new();
-    for (carrier, [messages, kills, cuts, copies, base]) in [
-        (Tcp, ["tcp-messages", "tcp-kills", "tcp-cuts", "tcp-copies", "tcp-base"]),
-        (Shm, ["shm-messages", "shm-kills", "shm-cuts", "shm-copies", "shm-base"]),
+    for (carrier, [messages, kills, cuts, resend, copies, base]) in [
+        (Tcp, ["tcp-messages", "tcp-kills", "tcp-cuts", "tcp-resend", "tcp-copies", "tcp-base"]),
+        (Shm, ["shm-messages", "shm-kills", "shm-cuts", "shm-resend", "shm-copies", "shm-base"]),
     ] {
         let with = |name, budget| Rules { budget, ..Rules::quiet(name, carrier) };
         all.push(Rules {
@@ -62,8 +87,9 @@ pub fn large() -> Vec<Rules> {
         });
         let budget = Budget { sends: [2, 2], cuts: 2, takeovers: 1, splits: 1, holds: 1, ..NOTHING };
         all.push(with(cuts, budget));
-        // A copy goes on, and then the original does.
-        all.push(with(copies, Budget { sends: [2, 1], losses: 2, crashes: 1, ..NOTHING }));
+        // A full ring that is sent again, while what stands in it is consumed.
+        all.push(with(resend, Budget { sends: [3, 0], cuts: 1, splits: 1, holds: 1, ..NOTHING }));
+        all.push(with(copies, Budget { sends: [2, 1], losses: 2, crashes: 1, holds: 1, ..NOTHING }));
         all.push(base_of(base, carrier));
     }
     all

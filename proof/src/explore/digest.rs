@@ -7,8 +7,8 @@
 
 use std::hash::Hash;
 
-use tcpshm_protocol::login::{Carrier, LoginMessage};
 use tcpshm_protocol::Published;
+use tcpshm_protocol::login::{Carrier, LoginMessage};
 
 use super::files::Slot;
 use super::image::Image;
@@ -24,7 +24,8 @@ pub(crate) type Digest = u128;
 impl State {
     /// What tells this state from others, as far as it makes a difference.
     pub(crate) fn digest(&self, rules: &Rules) -> Digest {
-        let mut digester = Digester { ids: Vec::new(), nonces: rules.carrier == Carrier::Shm, mix: Mix::new() };
+        let mut digester =
+            Digester { ids: Vec::new(), nonces: rules.carrier == Carrier::Shm, mix: Mix::new() };
         digester.state(self);
         digester.mix.finish128()
     }

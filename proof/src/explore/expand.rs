@@ -156,7 +156,8 @@ fn may(rules: &Rules, state: &State, act: Act) -> bool {
     };
     match act {
         Act::Hear(Role::Client, _, app) => {
-            state.dialled().is_some_and(|link| !state.links[link].down.is_empty()) && app_may(Role::Client, app)
+            state.dialled().is_some_and(|link| !state.links[link].down.is_empty())
+                && app_may(Role::Client, app)
         }
         Act::Hear(Role::Server, line, app) => {
             let heard = |link: &Link| !link.up.is_empty() && !matches!(link.server, ServerEnd::Gone);

@@ -45,7 +45,7 @@ pub(crate) enum Slot {
     #[default]
     Empty,
     Closed(Image),
-    Open(Session<Image>),
+    Open(Box<Session<Image>>),
 }
 
 impl Slot {
@@ -70,6 +70,12 @@ impl Slot {
         if let Slot::Open(session) = self {
             *self = Slot::Closed(session.storage().clone());
         }
+    }
+}
+
+impl From<Session<Image>> for Slot {
+    fn from(session: Session<Image>) -> Self {
+        Slot::Open(Box::new(session))
     }
 }
 

@@ -51,7 +51,9 @@ pub(super) fn take(files: &Files) -> Vec<Step> {
 }
 
 pub(super) fn claimed(file: u8, range: Range<usize>) {
-    RECORD.with_borrow_mut(|record| record.iter_mut().for_each(|record| record.claims.push((file, range.clone()))));
+    RECORD.with_borrow_mut(|record| {
+        record.iter_mut().for_each(|record| record.claims.push((file, range.clone())))
+    });
 }
 
 pub(super) fn stored(image: &Image, place: usize, value: u64) {

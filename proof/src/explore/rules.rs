@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tcpshm_protocol::login::{Carrier, Carriers, CarrierWish, Hello, Silence, Streams, UserData, Welcome};
+use tcpshm_protocol::login::{Carrier, CarrierWish, Carriers, Hello, Silence, Streams, UserData, Welcome};
 use tcpshm_protocol::{Geometry, Header, Kind, Limits, Role, SessionId, Timing};
 
 use super::truth::Message;

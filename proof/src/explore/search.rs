@@ -62,7 +62,6 @@ struct Upper(u64);
 impl Hasher for Upper {
     fn write(&mut self, _: &[u8]) {}
 
-    #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of it are a hash")]
     fn write_u128(&mut self, digest: u128) {
         self.0 = (digest >> 64) as u64;
     }

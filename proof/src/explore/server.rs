@@ -112,7 +112,7 @@ impl Side {
             }
             self.open_main(ids.nonce());
         } else {
-            self.fresh = Slot::Open(create(ids, &rules.header(self.role, session)));
+            self.fresh = create(ids, &rules.header(self.role, session)).into();
         }
         self.accept(rules, ids, visit, confirm, outcome);
         self.view = view;

@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use tcpshm_protocol::{
-    Event, Held, Nonce, ProtocolError, Received, ResetToken, Role, Session, SessionId,
-};
+use tcpshm_protocol::{Event, Held, Nonce, ProtocolError, Received, ResetToken, Role, Session, SessionId};
 
 use super::files::{Files, Slot};
 use super::image::Image;
 use super::rules::Rules;
 use super::truth::{Message, Sent, Truth};
-use crate::world::host::Policy;
 use crate::violation::{Invariant, ensure, violate};
+use crate::world::host::Policy;
 
 /// What an application does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +19,9 @@ pub(crate) enum App {
     /// Keeps it for later.
     Hold,
     /// Sends a message and consumes this one, in one.
-    Reply { large: bool },
+    Reply {
+        large: bool,
+    },
 }
 
 /// A process, or what a kill left of it.
@@ -219,9 +219,11 @@ impl Side {
         };
         let start = received.position().position().get().saturating_sub(rules.frame(message));
         let expected = rules.content(self.role.other(), session, start, message);
-        ensure((received.kind(), received.payload()) == (expected.0, &expected.1), Invariant::ExactlyOnce, || {
-            format!("message {number} arrived as {:?} {:x?}", received.kind(), received.payload())
-        });
+        ensure(
+            (received.kind(), received.payload()) == (expected.0, &expected.1),
+            Invariant::ExactlyOnce,
+            || format!("message {number} arrived as {:?} {:x?}", received.kind(), received.payload()),
+        );
         // Consumption goes in order: behind a message that is held all are.
         let app = if self.held.is_empty() { app } else { App::Hold };
         self.finish(rules, received, message, app);

@@ -97,7 +97,10 @@ impl Truth {
             }
             told = Some(self.position(rules, session, image.load(place + 8))?);
             if told != Some(usize::from(sent.told)) {
-                return Err(format!("message {committed} tells a consumption of {told:?}, not {}", sent.told));
+                return Err(format!(
+                    "message {committed} tells a consumption of {told:?}, not {}",
+                    sent.told
+                ));
             }
             committed += 1;
         }

@@ -83,6 +83,15 @@ pub(super) struct Holding {
     pub(super) proposed: bool,
 }
 
+impl Holding {
+    /// Whether a server can have a connection with this: before anything came of it the client showed nothing.
+    pub(super) fn can_be_live(&self) -> bool {
+        self.main
+            .as_ref()
+            .is_some_and(|main| main.previous != 0 || main.shape.acked == 0 && main.shape.consumed == 0)
+    }
+}
+
 const AT_THE_START: Shape = Shape { acked: 0, frames: &[], floor: false, consumed: 0 };
 
 /// Everything that a client can hold.
@@ -109,10 +118,9 @@ pub(super) fn servers(shapes: &[Shape]) -> Vec<Holding> {
     let other = Confirmed { session: Which::Other, current: 7, previous: 7, shape: AT_THE_START };
     servers.push(Some(other));
     for shape in shapes {
-        for (session, attachments) in [
-            (Which::Common, &[(1, 0), (1, 1), (2, 1), (2, 2)][..]),
-            (Which::Proposed, &[(1, 0), (1, 1)]),
-        ] {
+        for (session, attachments) in
+            [(Which::Common, &[(1, 0), (1, 1), (2, 1), (2, 2)][..]), (Which::Proposed, &[(1, 0), (1, 1)])]
+        {
             for (current, previous) in attachments.iter().copied() {
                 servers.push(Some(Confirmed { session, current, previous, shape: shape.clone() }));
             }

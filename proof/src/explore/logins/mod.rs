@@ -42,7 +42,7 @@ pub fn all() -> Found {
 
 /// Those of a few positions.
 pub fn few() -> Found {
-    explore(&shapes().into_iter().step_by(5).collect::<Vec<_>>())
+    explore(&shapes().into_iter().step_by(7).collect::<Vec<_>>())
 }
 
 fn explore(shapes: &[Shape]) -> Found {
@@ -55,7 +55,7 @@ fn explore(shapes: &[Shape]) -> Found {
     for client in clients(shapes) {
         for server in servers(shapes) {
             for live in [false, true] {
-                if live && server.main.is_none() {
+                if live && !server.can_be_live() {
                     continue;
                 }
                 found.combinations += 1;

@@ -70,7 +70,7 @@ fn begin(rules: &Rules, client: &Holding, server: &Holding, live: bool) -> State
     state.ids.sessions_from(3);
     if let Some(main) = server.main.as_ref().filter(|_| live) {
         let side = &mut state.sides[Role::Server as usize];
-        side.main = Slot::Open(attached(rules, main));
+        side.main = attached(rules, main).into();
         state.links.push(Link {
             up: Vec::new(),
             down: Vec::new(),
