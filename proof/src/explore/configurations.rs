@@ -32,8 +32,8 @@ pub fn small() -> Vec<Rules> {
         // A connection that ends anywhere, for both sides or for one, with frames half written and messages held.
         let budget = Budget { sends: [1, over_tcp], cuts: 1, splits: 1, holds: 1, ..NOTHING };
         all.push(with(cut, budget));
-        // A login while the server still believes in the connection before.
-        let budget = Budget { sends: [1, over_tcp], cuts: 1, takeovers: 1, ..NOTHING };
+        // A login while the server still believes in the connection before, and messages of its are held.
+        let budget = Budget { sends: [over_tcp, 1], cuts: 1, takeovers: 1, holds: 1, ..NOTHING };
         all.push(with(takeover, budget));
         // Files lost, or an earlier copy put back, while messages are held.
         let budget = Budget { sends: [1 + over_tcp, 0], losses: 1, holds: 1, ..NOTHING };

@@ -62,7 +62,7 @@ const LARGE: App = App::Reply { large: true };
 
 /// Everything that can happen, by name. What is done with a message stands right behind the act that only
 /// consumes it.
-pub(crate) const ACTS: [(&str, Act); 53] = [
+pub(crate) const ACTS: [(&str, Act); 54] = [
     ("dial", Act::Dial),
     ("c.hear", Act::Hear(Client, Line::Oldest, App::Consume)),
     ("c.hear-hold", Act::Hear(Client, Line::Oldest, App::Hold)),
@@ -98,8 +98,10 @@ pub(crate) const ACTS: [(&str, Act); 53] = [
     ("s.send-batch", Act::Send(Server, Size::Batch)),
     ("c.release", Act::Release(Client, App::Consume)),
     ("c.release-reply", Act::Release(Client, SMALL)),
+    ("c.release-reply-large", Act::Release(Client, LARGE)),
     ("s.release", Act::Release(Server, App::Consume)),
     ("s.release-reply", Act::Release(Server, SMALL)),
+    ("s.release-reply-large", Act::Release(Server, LARGE)),
     ("c.notice", Act::Notice(Client)),
     ("s.notice", Act::Notice(Server)),
     ("cut", Act::Cut),
@@ -115,7 +117,6 @@ pub(crate) const ACTS: [(&str, Act); 53] = [
     ("s.copy", Act::Copy(Server)),
     ("c.restore", Act::Restore(Client)),
     ("s.restore", Act::Restore(Server)),
-    ("s.release-reply-large", Act::Release(Server, LARGE)),
 ];
 
 impl Act {
