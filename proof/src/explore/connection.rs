@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tcpshm_protocol::login::Outcome;
 use tcpshm_protocol::{InboundFault, ProtocolError, Role};
 
 use super::act::Done;
@@ -163,13 +164,14 @@ impl State {
                 if !matches!(link.server, ServerEnd::Gone) {
                     link.up.extend(output);
                 }
-                judge::client_login(client, &before, said, self.broken);
+                judge::client_login(client, &before, said, self.history);
                 match said {
                     Said::Nothing => {}
                     Said::Accepted(_) => {
                         link.client = ClientEnd::Stream;
-                        // Both sides have a session that nothing was done to.
-                        self.broken &= client.truth.session == session;
+                        if client.truth.session != session {
+                            self.history.begin(Role::Client);
+                        }
                     }
                     Said::Refused(_) | Said::Disputed | Said::Left => self.leave(Role::Client, index),
                 }
@@ -208,7 +210,12 @@ impl State {
                 judge::server_login(server, &before, said);
                 match said {
                     Said::Nothing => {}
-                    Said::Accepted(_) => self.accepted(index),
+                    Said::Accepted(outcome) => {
+                        if outcome != Outcome::Resumed {
+                            self.history.begin(Role::Server);
+                        }
+                        self.accepted(index);
+                    }
                     Said::Refused(_) | Said::Disputed | Said::Left => self.leave(Role::Server, index),
                 }
                 Done::Nothing

@@ -40,8 +40,8 @@ struct Digester {
 
 impl Digester {
     fn state(&mut self, state: &State) {
-        let State { sides, links, ids: _, left, copy, broken } = state;
-        (left, broken).hash(&mut self.mix);
+        let State { sides, links, ids: _, left, copy, history } = state;
+        (left, history).hash(&mut self.mix);
         sides.iter().for_each(|side| self.side(side));
         links.len().hash(&mut self.mix);
         links.iter().for_each(|link| self.link(link));

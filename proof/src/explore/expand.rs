@@ -103,7 +103,7 @@ fn killed(rules: &Rules, before: &State, run: &Run, role: Role, left: Files) -> 
     let truth = judge::crash(rules, before.side(role), after, &left);
     let side = &mut state.sides[role as usize];
     if truth.session != side.truth.session {
-        state.broken = run.after.broken;
+        state.history = run.after.history;
     } else {
         let committed = truth.sent.len() - side.truth.sent.len();
         side.sends -= u8::try_from(committed).expect("few");

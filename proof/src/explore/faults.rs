@@ -3,7 +3,7 @@
 use tcpshm_protocol::Role;
 
 use super::files::{Files, Slot};
-use super::state::{Copied, State};
+use super::state::{Copied, History, State};
 
 /// Messages that one history has, at most: the next one's have other tags.
 const OTHER_HISTORY: u8 = 16;
@@ -71,6 +71,6 @@ impl State {
             self.leave(role.other(), 0);
             self.sweep();
         }
-        self.broken = true;
+        self.history = History::Broken;
     }
 }

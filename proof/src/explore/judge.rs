@@ -8,7 +8,7 @@ use super::files::Files;
 use super::image::Image;
 use super::rules::{ROLES, Rules};
 use super::side::Side;
-use super::state::State;
+use super::state::{History, State};
 use super::truth::{Found, Truth};
 use crate::violation::Invariant::{
     CrashAtomic, Decided, ExactlyOnce, Idempotent, Monotonic, NothingLost, Ordered, Untouched,
@@ -22,7 +22,7 @@ pub(crate) fn state(rules: &Rules, state: &State) {
     let (Some(client), Some(server)) = (client, server) else { return };
     let truths = &state.sides;
     let [c, s] = [&truths[0].truth, &truths[1].truth];
-    if c.session != s.session || state.broken && !is_connected(state) {
+    if c.session != s.session || state.history != History::One && !is_connected(state) {
         return;
     }
     ensure(c.consumed_a_prefix_of(s) && s.consumed_a_prefix_of(c), ExactlyOnce, || {
@@ -114,7 +114,8 @@ pub(crate) fn opened(side: &Side) {
 
 /// A message of the server's came to a client that logs in: until the login is accepted nothing of its link file
 /// is different but the nonce, and of honest sides with one history nobody is refused.
-pub(crate) fn client_login(client: &Side, before: &Files, said: Said, broken: bool) {
+pub(crate) fn client_login(client: &Side, before: &Files, said: Said, history: History) {
+    let broken = history != History::One;
     match said {
         Said::Accepted(_) => return,
         Said::Refused(code) => ensure(broken || code == RefusalCode::NoCarrier, Decided, || {

@@ -21,8 +21,28 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) left: Left,
     pub(crate) copy: Option<Copied>,
-    /// The two files are not, or may not be, the ends of one history, by what was done to one of them.
-    pub(crate) broken: bool,
+    pub(crate) history: History,
+}
+
+/// Whether the two sides' files are the ends of one history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum History {
+    One,
+    /// They may not be, by what was done to one of them.
+    Broken,
+    /// The server has begun a new one since; the client has not heard of it.
+    Mending,
+}
+
+impl History {
+    /// A side has gone over to a session that nothing was done to.
+    pub(crate) fn begin(&mut self, side: Role) {
+        *self = match (*self, side) {
+            (History::Broken, Role::Server) => History::Mending,
+            (History::Mending, Role::Client) => History::One,
+            (history, _) => history,
+        };
+    }
 }
 
 /// What may still happen.
@@ -89,7 +109,7 @@ impl State {
                 splits: rules.budget.splits,
             },
             copy: None,
-            broken: false,
+            history: History::One,
         };
         ROLES.into_iter().for_each(|role| state.start(role));
         state
@@ -100,14 +120,14 @@ impl State {
     }
 
     pub(crate) fn start(&mut self, role: Role) {
+        let before = self.side(role).truth.session;
         match role {
-            Role::Client => {
-                let before = self.sides[0].truth.session;
-                self.sides[0].start_client(&mut self.ids);
-                // It finished the switch to a session that nothing was done to.
-                self.broken &= self.sides[0].truth.session == before;
-            }
+            Role::Client => self.sides[0].start_client(&mut self.ids),
             Role::Server => self.sides[1].start_server(),
+        }
+        // It may have finished a switch.
+        if self.side(role).truth.session != before {
+            self.history.begin(role);
         }
     }
 

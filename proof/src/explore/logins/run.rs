@@ -13,7 +13,7 @@ use crate::explore::files::Slot;
 use crate::explore::image::Image;
 use crate::explore::rules::Rules;
 use crate::explore::side::{App, Side};
-use crate::explore::state::{ClientEnd, Link, ServerEnd, State};
+use crate::explore::state::{ClientEnd, History, Link, ServerEnd, State};
 use crate::explore::truth::Truth;
 use crate::violation::{Invariant, violate};
 use crate::world::image::{self, at};
@@ -53,7 +53,7 @@ fn begin(rules: &Rules, client: &Holding, server: &Holding, live: bool) -> State
     let mut state = State::first(rules);
     state.left.takeovers = u8::MAX;
     // Nothing is known of what was done, so nothing of that is judged.
-    state.broken = true;
+    state.history = History::Broken;
     for (role, holding) in [(Role::Client, client), (Role::Server, server)] {
         let side = &mut state.sides[role as usize];
         *side = Side::new(rules, role, holding.main.as_ref().map(|main| main.image(rules, role)));
