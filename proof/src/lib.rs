@@ -6,6 +6,7 @@
 //! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
 //! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
 //! | [`explore`] | every state of a small link | `explore` |
+//! | [`calls`] | every system call of a server and a client fails in turn | `proof calls` |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
@@ -13,6 +14,7 @@
 
 pub mod step;
 pub mod explore;
+pub mod calls;
 pub mod violation;
 pub mod world;
 

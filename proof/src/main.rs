@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use proof::step;
+use proof::calls;
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -24,6 +25,11 @@ enum Part {
     StepChild(step::child::ChildOptions),
     /// Goes through every state of a small link.
     Explore(proof::explore::command::Options),
+    /// Every system call of a server and a client fails in turn.
+    Calls(calls::command::Options),
+    /// The program that `calls` runs.
+    #[command(hide = true)]
+    CallsApp(calls::command::AppOptions),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
             Part::StepChild(options) => step::child::run(&options),
         },
         Some(Part::Explore(options)) => proof::explore::command::run(&options),
+        Some(Part::Calls(options)) => calls::command::run(&options),
+        Some(Part::CallsApp(options)) => calls::command::run_app(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,161 @@
+//! Which system calls fail, how, and which are left alone and why.
+
+/// A system call, and the errors that it is made to give.
+///
+/// Not among them are answers that are lies rather than failures, such as ENOENT for a file that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failing {
+    pub(super) call: &'static str,
+    /// The first one stands for all where not every error is tried.
+    pub(super) errors: &'static [&'static str],
+}
+
+const fn failing(call: &'static str, errors: &'static [&'static str]) -> Failing {
+    Failing { call, errors }
+}
+
+/// Every call that the scenario makes on the project's behalf.
+pub(super) const FAILING: [Failing; 31] = [
+    // Files.
+    failing("openat", &["EMFILE", "EACCES", "EIO", "ENOSPC", "ENFILE", "EINTR"]),
+    failing("fallocate", &["ENOSPC", "EIO", "EINTR", "EOPNOTSUPP"]),
+    failing("mmap", &["ENOMEM", "EAGAIN"]),
+    failing("flock", &["EWOULDBLOCK", "ENOLCK", "EINTR"]),
+    failing("fstat", &["EIO", "ENOMEM"]),
+    failing("newfstatat", &["EIO", "EACCES"]),
+    failing("statx", &["EIO"]),
+    failing("fstatfs", &["EIO", "EINTR"]),
+    failing("pread64", &["EIO", "EINTR"]),
+    failing("renameat2", &["EIO", "ENOSPC", "EINVAL", "EACCES"]),
+    failing("unlinkat", &["EIO", "EACCES"]),
+    failing("mkdirat", &["ENOSPC", "EACCES"]),
+    failing("getdents64", &["EIO", "ENOMEM"]),
+    failing("fchmod", &["EIO", "EPERM"]),
+    failing("fchmodat", &["EIO", "EPERM"]),
+    // Sockets.
+    failing("socket", &["EMFILE", "ENOBUFS", "ENFILE"]),
+    failing("setsockopt", &["ENOBUFS"]),
+    failing("getsockopt", &["ENOBUFS"]),
+    failing("bind", &["EADDRINUSE", "EACCES"]),
+    failing("listen", &["EADDRINUSE"]),
+    failing("getsockname", &["ENOBUFS"]),
+    failing("getpeername", &["ENOBUFS"]),
+    failing("connect", &["ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EINTR"]),
+    failing("accept4", &["EMFILE", "ECONNABORTED", "ENOMEM", "EINTR", "EAGAIN"]),
+    failing("recvfrom", &["ECONNRESET", "EINTR", "ENOMEM", "EIO", "EAGAIN"]),
+    failing("sendto", &["EPIPE", "EINTR", "ECONNRESET", "ENOBUFS", "EAGAIN"]),
+    failing("shutdown", &["ENOTCONN"]),
+    // The loop.
+    failing("epoll_create1", &["EMFILE", "ENOMEM"]),
+    failing("epoll_ctl", &["ENOSPC", "ENOMEM"]),
+    failing("epoll_wait", &["EINTR", "EINVAL"]),
+    failing("fcntl", &["EMFILE"]),
+];
+
+/// A call that only happens when another one has failed in its way: the second line of defence.
+pub(super) const BEHIND: [(Failing, &str); 1] =
+    [(failing("pwrite64", &["ENOSPC", "EIO", "EINTR"]), "fallocate:error=EOPNOTSUPP")];
+
+/// Calls that are made and do not fail here, each with its reason.
+pub(super) const SPARED: [(&str, &str); 14] = [
+    ("brk", "memory of the allocator, which asks mmap next"),
+    ("munmap", "fails for a wrong argument only; what is injected would leave the mapping"),
+    ("mremap", "memory of the allocator"),
+    ("madvise", "memory of the allocator, advice"),
+    ("close", "the kernel closes whatever it answers; what is injected would leave it open"),
+    ("write", "the record of the application; links write with sendto"),
+    ("unlink", "the scenario, which plays the cleaner; the project removes with unlinkat"),
+    ("sched_yield", "the scenario; cannot fail"),
+    ("geteuid", "cannot fail"),
+    ("getrandom", "cannot fail for so few bytes, but for EINTR, which the standard library repeats"),
+    ("clock_gettime", "cannot fail; not a system call where there is a vDSO"),
+    ("futex", "locks of the standard library"),
+    ("sigaltstack", "the end of the process"),
+    ("exit_group", "the end of the process"),
+];
+
+/// Whether memory is what this call asks for: the allocator ends the process when it gets none, which is a
+/// death like any other.
+pub(super) fn may_end_the_process(call: &str) -> bool {
+    call == "mmap"
+}
+
+/// Whether this error is a lie that the kernel does not tell: nothing to read or to write, although epoll has
+/// said that there is, and will not say so again. Silence ends such a connection.
+pub(super) fn may_fall_silent(error: &str) -> bool {
+    error == "EAGAIN"
+}
+
+/// The row of a call.
+pub(super) fn of(call: &str) -> Option<Failing> {
+    let behind = BEHIND.iter().map(|(failing, _)| failing);
+    FAILING.iter().chain(behind).find(|failing| failing.call == call).copied()
+}
+
+/// Whether it is known what to do about a call.
+pub(super) fn is_covered(call: &str) -> bool {
+    of(call).is_some() || SPARED.iter().any(|(spared, _)| *spared == call)
+}
+
+/// When it fails, counted from the start of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// The call of this number.
+    Once(u32),
+    /// So many from this one on.
+    For(u32, u32),
+    /// Every one from this one on.
+    From(u32),
+}
+
+/// One failure of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) call: &'static str,
+    pub(super) error: &'static str,
+    pub(super) when: When,
+    /// What else fails, so that the call is made at all.
+    pub(super) behind: Option<&'static str>,
+}
+
+impl Fault {
+    /// As strace(1) takes it.
+    pub(super) fn expression(&self) -> String {
+        let when = match self.when {
+            When::Once(number) => number.to_string(),
+            When::For(number, count) => format!("{number}..{}", number + count - 1),
+            When::From(number) => format!("{number}+"),
+        };
+        format!("{}:error={}:when={when}", self.call, self.error)
+    }
+
+    /// Whether it may last as long as the process does.
+    pub(super) fn lasts(&self) -> bool {
+        matches!(self.when, When::From(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_stands_twice_and_none_without_an_error() {
+        let behind = BEHIND.iter().map(|(failing, _)| failing.call);
+        let spared = SPARED.iter().map(|(call, _)| *call);
+        let mut all: Vec<&str> =
+            FAILING.iter().map(|failing| failing.call).chain(behind).chain(spared).collect();
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(FAILING.iter().all(|failing| !failing.errors.is_empty()));
+        assert!(is_covered("openat") && is_covered("brk") && !is_covered("ptrace"));
+    }
+
+    #[test]
+    fn a_fault_is_said_as_strace_takes_it() {
+        let fault = |when| Fault { call: "openat", error: "EIO", when, behind: None }.expression();
+        assert_eq!(fault(When::Once(7)), "openat:error=EIO:when=7");
+        assert_eq!(fault(When::For(7, 3)), "openat:error=EIO:when=7..9");
+        assert_eq!(fault(When::From(7)), "openat:error=EIO:when=7+");
+    }
+}

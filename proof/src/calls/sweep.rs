@@ -1,0 +1,186 @@
+//! The sweep: each call fails with each error, the first time it is made, the second, and so on until it is
+//! not made so often.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::faults::{self, BEHIND, FAILING, Failing, Fault, When};
+use super::judge;
+use super::record::Entry;
+use super::run::{End, Place};
+use super::tally::Tally;
+
+/// What to sweep.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program that has the scenario as its `calls-app`.
+    pub program: PathBuf,
+    /// The calls that fail; all of them if there are none.
+    pub calls: Vec<String>,
+    /// How often, at most, each call fails with each error in each way.
+    pub most: u32,
+    /// Failures that last are tried at this many places of each call.
+    pub lasting: u32,
+    /// Runs at a time.
+    pub threads: usize,
+}
+
+/// One call and one error, in one way, at one place after another.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    failing: Failing,
+    error: &'static str,
+    behind: Option<&'static str>,
+    way: Way,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Once,
+    /// Several in a row, then it works again.
+    ForAWhile,
+    /// Until the process ends.
+    Lasting,
+}
+
+/// How many calls in a row fail where they fail for a while.
+const WHILE: u32 = 3;
+
+/// What an undisturbed run does.
+struct Usual {
+    /// Calls of each name that are made before the scenario begins: the loader's and the standard library's.
+    before: BTreeMap<String, u32>,
+    /// And from there on.
+    within: BTreeMap<String, u32>,
+    /// What it says did not work, although nothing fails: resets are refused first.
+    troubles: BTreeMap<String, u32>,
+}
+
+/// Sweeps as planned.
+pub fn sweep(plan: &Plan) -> io::Result<Tally> {
+    let usual = look(&plan.program)?;
+    let mut tally = Tally::default();
+    for call in usual.within.keys().filter(|call| !faults::is_covered(call)) {
+        tally.violation("undisturbed", &format!("{call} is called, and neither fails here nor is spared"));
+    }
+    let jobs = jobs(plan, &usual);
+    let (next, total) = (AtomicUsize::new(0), Mutex::new(tally));
+    let worker = || -> io::Result<()> {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let tally = work(plan, job, &usual)?;
+            total.lock().map_err(|_| io::Error::other("another thread panicked"))?.add(tally);
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(worker)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined
+            .map(|ended| ended.map_err(|_| io::Error::other("a thread panicked"))?)
+            .collect::<io::Result<()>>()
+    })?;
+    total.into_inner().map_err(|_| io::Error::other("a thread panicked"))
+}
+
+/// Plays the scenario undisturbed, to see which calls it makes.
+fn look(program: &Path) -> io::Result<Usual> {
+    let place = Place::new(program)?;
+    let (run, calls) = place.run_traced()?;
+    if run.end != End::Finished {
+        return Err(io::Error::other(format!("undisturbed: {:?}, {:?}", run.end, run.entries.last())));
+    }
+    let begin = calls.iter().position(|call| call.starts_with("write(1, \"begin"));
+    let begin = begin.ok_or_else(|| io::Error::other("the scenario never began"))?;
+    let count = |calls: &[String]| {
+        let mut counts = BTreeMap::new();
+        for call in calls {
+            let name = call.split('(').next().unwrap_or_default().to_owned();
+            *counts.entry(name).or_insert(0) += 1;
+        }
+        counts
+    };
+    let troubles = troubles(&run.entries);
+    Ok(Usual { before: count(&calls[..begin]), within: count(&calls[begin..]), troubles })
+}
+
+/// The longest first, so that no thread is left with one at the end.
+fn jobs(plan: &Plan, usual: &Usual) -> Vec<Job> {
+    let wanted =
+        |failing: &Failing| plan.calls.is_empty() || plan.calls.iter().any(|call| call == failing.call);
+    let plain = FAILING.iter().map(|failing| (*failing, None));
+    let behind = BEHIND.iter().map(|(failing, behind)| (*failing, Some(*behind)));
+    let mut jobs = Vec::new();
+    for (failing, behind) in plain.chain(behind).filter(|(failing, _)| wanted(failing)) {
+        for (index, &error) in failing.errors.iter().enumerate() {
+            jobs.push(Job { failing, error, behind, way: Way::Once });
+            if index == 0 && plan.lasting > 0 {
+                jobs.push(Job { failing, error, behind, way: Way::ForAWhile });
+                jobs.push(Job { failing, error, behind, way: Way::Lasting });
+            }
+        }
+    }
+    jobs.sort_by_key(|job| std::cmp::Reverse(usual.within.get(job.failing.call)));
+    jobs
+}
+
+fn work(plan: &Plan, job: &Job, usual: &Usual) -> io::Result<Tally> {
+    let call = job.failing.call;
+    let first = usual.before.get(call).copied().unwrap_or(0) + 1;
+    let made = usual.within.get(call).copied().unwrap_or(1);
+    let stride = match job.way {
+        Way::Once => 1,
+        Way::ForAWhile | Way::Lasting => made.div_ceil(plan.lasting.max(1)).max(1),
+    };
+    let mut tally = Tally::default();
+    for place in 0..plan.most {
+        let number = first + place * stride;
+        let when = match job.way {
+            Way::Once => When::Once(number),
+            Way::ForAWhile => When::For(number, WHILE),
+            Way::Lasting => When::From(number),
+        };
+        let fault = Fault { call, error: job.error, when, behind: job.behind };
+        if !play(plan, &fault, usual, &mut tally)? {
+            break;
+        }
+    }
+    Ok(tally)
+}
+
+/// One run with the fault and one without. Returns whether it happened at all.
+fn play(plan: &Plan, fault: &Fault, usual: &Usual, tally: &mut Tally) -> io::Result<bool> {
+    let place = Place::new(&plan.program)?;
+    let first = place.run_with(fault)?;
+    if first.injected == 0 {
+        return Ok(false);
+    }
+    let mut found = judge::judge_first(fault, &first, &place.links());
+    let second = place.run_again(&first, judge::may_reset(&first))?;
+    found.extend(judge::judge_second(&first, &second, &place.links()));
+    let mut errors = troubles(&first.entries);
+    for (method, usually) in &usual.troubles {
+        errors.entry(method.clone()).and_modify(|count| *count = count.saturating_sub(*usually));
+    }
+    tally.count(fault, &first, &errors);
+    found.iter().for_each(|text| tally.violation(&fault.expression(), text));
+    Ok(true)
+}
+
+/// How often each method said that something did not work; an end that a failing call caused counts too.
+fn troubles(entries: &[Entry]) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for entry in entries {
+        let method = match entry {
+            Entry::Trouble(method, _) => method.clone(),
+            Entry::Ended(_, reason) if reason.starts_with("Io ") => "disconnected: Io".into(),
+            Entry::Ended(_, reason) if reason.starts_with("Silent ") => "disconnected: Silent".into(),
+            _ => continue,
+        };
+        *counts.entry(method).or_insert(0) += 1;
+    }
+    counts
+}
