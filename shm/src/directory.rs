@@ -188,7 +188,8 @@ fn check_directory(path: &Path, stat: &Stat) -> Result<(), DirectoryError> {
 }
 
 fn check_file_system(path: &Path, held: &OwnedFd) -> Result<(), DirectoryError> {
-    let stat = fstatfs(held).map_err(|error| io_error("examining the file system of", path, error))?;
+    let stat = retry_on_intr(|| fstatfs(held));
+    let stat = stat.map_err(|error| io_error("examining the file system of", path, error))?;
     let magic = u32::try_from(stat.f_type & 0xffff_ffff).expect("32 bits");
     match filesystem::refused(magic) {
         Some(file_system) => Err(DirectoryError::NetworkFileSystem { path: path.to_owned(), file_system }),

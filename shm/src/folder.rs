@@ -164,7 +164,7 @@ impl Folder {
     pub(crate) fn link_names(&self, prefix: &str) -> Result<Vec<LinkName>, FileError> {
         let failed = |error: Errno| self.io_error("listing", "", error.into());
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.held).map_err(failed)? {
+        for entry in retry_on_intr(|| Dir::read_from(&self.held)).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();
             // The prefix first: a directory may hold thousands of other links.

@@ -76,9 +76,10 @@ fn play_all(stage: &mut Stage) -> Result<(), Stuck> {
         stage.with_client("a message before the removal", send)?;
         stage.remove_file(side);
         stage.with_server("a message after it", send)?;
-        let ended = |stage: &mut Stage| stage.at_client.activity + stage.at_server.activity;
-        let before = ended(stage);
-        stage.until("an end", |stage| ended(stage) > before + 3)?;
+        let endings = |stage: &mut Stage| [stage.at_client.endings, stage.at_server.endings];
+        let before = endings(stage);
+        let both = |stage: &mut Stage| endings(stage).iter().zip(before).all(|(now, before)| *now > before);
+        stage.until("the end of the connection", both)?;
         talk(stage)?;
     }
 

@@ -24,6 +24,8 @@ pub(super) struct App {
     pub(super) sent: u64,
     /// How often anything happened.
     pub(super) activity: u64,
+    /// How many connections have ended.
+    pub(super) endings: u64,
     /// Whether the scenario has taken the state of one side away, so that a dispute is to be expected.
     pub(super) may_reset: bool,
 }
@@ -31,7 +33,7 @@ pub(super) struct App {
 impl App {
     /// An application that goes on after its message `sent`.
     pub(super) fn new(side: Role, sent: u64, may_reset: bool) -> Self {
-        App { side, record: Record, sent, activity: 0, may_reset }
+        App { side, record: Record, sent, activity: 0, endings: 0, may_reset }
     }
 
     /// Commits the next message. There is always room: the rings are large, and little is in flight.
@@ -122,6 +124,7 @@ impl Handler for App {
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
         self.activity += 1;
+        self.endings += 1;
         let kind = format!("{reason:?}");
         let word = kind.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
         let text = format!("{word} {reason}").replace('\n', " ");

@@ -19,6 +19,9 @@ pub struct Options {
     /// At how many places of each call a failure lasts, for a while and until the process ends.
     #[arg(long, default_value_t = 12)]
     pub lasting: u32,
+    /// Inject errors only, and do not kill the process at each call.
+    #[arg(long)]
+    pub spare_lives: bool,
     /// Runs at a time.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
@@ -46,13 +49,15 @@ pub fn run(options: &Options) -> Result<(), String> {
         calls: options.calls.clone(),
         most: options.most,
         lasting: options.lasting,
+        spare_lives: options.spare_lives,
         threads: options.threads,
     };
     let tally = sweep(&plan).map_err(|error| error.to_string())?;
     print!("{tally}");
     tally.violations().iter().for_each(|violation| println!("VIOLATION {violation}"));
     let ((runs, injected), violations) = (tally.runs_and_injected(), tally.violations().len());
-    println!("calls: calls={} runs={runs} injected={injected} violations={violations}", tally.calls());
+    let (calls, kills) = (tally.calls(), tally.kills());
+    println!("calls: calls={calls} runs={runs} kills={kills} injected={injected} violations={violations}");
     match violations {
         0 if injected > 0 => Ok(()),
         0 => Err("nothing was injected".into()),

@@ -20,7 +20,7 @@ pub(super) const FAILING: [Failing; 31] = [
     failing("openat", &["EMFILE", "EACCES", "EIO", "ENOSPC", "ENFILE", "EINTR"]),
     failing("fallocate", &["ENOSPC", "EIO", "EINTR", "EOPNOTSUPP"]),
     failing("mmap", &["ENOMEM", "EAGAIN"]),
-    failing("flock", &["EWOULDBLOCK", "ENOLCK", "EINTR"]),
+    failing("flock", &["EAGAIN", "ENOLCK", "EINTR"]),
     failing("fstat", &["EIO", "ENOMEM"]),
     failing("newfstatat", &["EIO", "EACCES"]),
     failing("statx", &["EIO"]),
@@ -52,6 +52,9 @@ pub(super) const FAILING: [Failing; 31] = [
     failing("fcntl", &["EMFILE"]),
 ];
 
+/// In the place of an error: the process is killed in place of the call.
+pub(super) const KILL: &str = "SIGKILL";
+
 /// A call that only happens when another one has failed in its way: the second line of defence.
 pub(super) const BEHIND: [(Failing, &str); 1] =
     [(failing("pwrite64", &["ENOSPC", "EIO", "EINTR"]), "fallocate:error=EOPNOTSUPP")];
@@ -74,16 +77,10 @@ pub(super) const SPARED: [(&str, &str); 14] = [
     ("exit_group", "the end of the process"),
 ];
 
-/// Whether memory is what this call asks for: the allocator ends the process when it gets none, which is a
-/// death like any other.
-pub(super) fn may_end_the_process(call: &str) -> bool {
-    call == "mmap"
-}
-
 /// Whether this error is a lie that the kernel does not tell: nothing to read or to write, although epoll has
 /// said that there is, and will not say so again. Silence ends such a connection.
-pub(super) fn may_fall_silent(error: &str) -> bool {
-    error == "EAGAIN"
+pub(super) fn may_fall_silent(fault: &Fault) -> bool {
+    fault.error == "EAGAIN" && ["accept4", "recvfrom", "sendto"].contains(&fault.call)
 }
 
 /// The row of a call.
@@ -126,7 +123,30 @@ impl Fault {
             When::For(number, count) => format!("{number}..{}", number + count - 1),
             When::From(number) => format!("{number}+"),
         };
-        format!("{}:error={}:when={when}", self.call, self.error)
+        let how = if self.kills() { "signal" } else { "error" };
+        format!("{}:{how}={}:when={when}", self.call, self.error)
+    }
+
+    /// Whether it is the end of the process, which dies when it is about to make the call.
+    pub(super) fn kills(&self) -> bool {
+        self.error == KILL
+    }
+
+    /// Whether the call is simply made again, and nobody is told: a signal came in between, or somebody who
+    /// was about to connect has gone.
+    pub(super) fn must_go_unnoticed(&self) -> bool {
+        let passes = match self.error {
+            // What an interrupted connect has begun goes on without the caller.
+            "EINTR" => self.call != "connect",
+            "ECONNABORTED" => true,
+            _ => false,
+        };
+        passes && !self.lasts()
+    }
+
+    /// Whether only one call fails.
+    pub(super) fn happens_once(&self) -> bool {
+        matches!(self.when, When::Once(_))
     }
 
     /// Whether it may last as long as the process does.
@@ -157,5 +177,7 @@ mod tests {
         assert_eq!(fault(When::Once(7)), "openat:error=EIO:when=7");
         assert_eq!(fault(When::For(7, 3)), "openat:error=EIO:when=7..9");
         assert_eq!(fault(When::From(7)), "openat:error=EIO:when=7+");
+        let killed = Fault { call: "openat", error: KILL, when: When::Once(7), behind: None };
+        assert_eq!(killed.expression(), "openat:signal=SIGKILL:when=7");
     }
 }

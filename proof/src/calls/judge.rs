@@ -23,16 +23,18 @@ pub(super) fn may_reset(first: &Run) -> bool {
 /// The run in which `fault` happened: it ends as it may, it says so, and what lies in its files is what it
 /// has written down.
 pub(super) fn judge_first(fault: &Fault, run: &Run, links: &Path) -> Vec<String> {
-    let mut found = suspicious(run, faults::may_fall_silent(fault.error));
+    let mut found = suspicious(run, faults::may_fall_silent(fault));
     match &run.end {
         End::Finished => {
-            found.extend(unexpected_files(links));
+            if !is_excused(fault, run, links) {
+                found.extend(unexpected_files(links));
+            }
             let given_up = SIDES.map(|side| given_up(side, &run.entries).len());
             if given_up != [FOR_NOBODY; 2] {
                 found.push(format!("{given_up:?} messages were given up, and not {FOR_NOBODY} of each"));
             }
         }
-        End::OutOfMemory if faults::may_end_the_process(fault.call) => {}
+        End::Killed if fault.kills() => {}
         End::Stuck if fault.lasts() => {
             let said = |entry: &Entry| matches!(entry, Entry::Trouble(..));
             if !run.entries.iter().any(said) {
@@ -48,13 +50,14 @@ pub(super) fn judge_first(fault: &Fault, run: &Run, links: &Path) -> Vec<String>
 }
 
 /// The run after that, in which nothing fails: everything works at once, and both runs together have
-/// consumed every message once and in order.
-pub(super) fn judge_second(first: &Run, second: &Run, links: &Path) -> Vec<String> {
+/// consumed every message once and in order. A proposal that was `left` may be refused first.
+pub(super) fn judge_second(first: &Run, left: bool, second: &Run, links: &Path) -> Vec<String> {
     let mut found = suspicious(second, false);
     if second.end != End::Finished {
         found.push(format!("the next run ended so: {:?}, {:?}", second.end, second.entries.last()));
     }
-    let trouble = |entry: &&Entry| matches!(entry, Entry::Trouble(..));
+    let dead = |text: &str| left && text.contains("the proposed session cannot begin");
+    let trouble = |entry: &&Entry| matches!(entry, Entry::Trouble(_, text) if !dead(text));
     if !may_reset(first) {
         found.extend(second.entries.iter().find(trouble).map(|entry| format!("in the next run: {entry}")));
     }
@@ -78,10 +81,25 @@ fn suspicious(run: &Run, may_fall_silent: bool) -> Vec<String> {
     run.entries.iter().filter(wrong).map(Entry::to_string).collect()
 }
 
-fn unexpected_files(links: &Path) -> Vec<String> {
+/// Whether there is a file of the client that it has proposed, and that was not accepted.
+pub(super) fn has_proposal(links: &Path) -> bool {
+    files(links).iter().any(|name| name.starts_with(WHOLE[1]) && name.ends_with(".new"))
+}
+
+/// A proposal that was refused and could not be removed, because that failed too. The application was told; the
+/// next process shows it once more, and then it is removed.
+fn is_excused(fault: &Fault, run: &Run, links: &Path) -> bool {
+    let told = |entry: &Entry| matches!(entry, Entry::Trouble(method, _) if method == "failed");
+    !fault.happens_once() && has_proposal(links) && run.entries.iter().any(told)
+}
+
+fn files(links: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(links).into_iter().flatten().flatten();
-    let found: BTreeSet<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn unexpected_files(links: &Path) -> Vec<String> {
+    let found = files(links);
     if found.iter().eq(WHOLE) { vec![] } else { vec![format!("files in the directory: {found:?}")] }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::faults::{self, BEHIND, FAILING, Failing, Fault, When};
+use super::faults::{self, BEHIND, FAILING, Failing, Fault, KILL, When};
 use super::judge;
 use super::record::Entry;
 use super::run::{End, Place};
@@ -25,6 +25,8 @@ pub struct Plan {
     pub most: u32,
     /// Failures that last are tried at this many places of each call.
     pub lasting: u32,
+    /// Whether nothing is killed: only errors are injected.
+    pub spare_lives: bool,
     /// Runs at a time.
     pub threads: usize,
 }
@@ -78,10 +80,10 @@ pub fn sweep(plan: &Plan) -> io::Result<Tally> {
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(worker)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined
-            .map(|ended| ended.map_err(|_| io::Error::other("a thread panicked"))?)
-            .collect::<io::Result<()>>()
+        let ended = |worker: thread::ScopedJoinHandle<'_, io::Result<()>>| {
+            worker.join().map_err(|_| io::Error::other("a thread panicked"))?
+        };
+        workers.into_iter().try_for_each(ended)
     })?;
     total.into_inner().map_err(|_| io::Error::other("a thread panicked"))
 }
@@ -115,6 +117,9 @@ fn jobs(plan: &Plan, usual: &Usual) -> Vec<Job> {
     let behind = BEHIND.iter().map(|(failing, behind)| (*failing, Some(*behind)));
     let mut jobs = Vec::new();
     for (failing, behind) in plain.chain(behind).filter(|(failing, _)| wanted(failing)) {
+        if behind.is_none() && !plan.spare_lives {
+            jobs.push(Job { failing, error: KILL, behind, way: Way::Once });
+        }
         for (index, &error) in failing.errors.iter().enumerate() {
             jobs.push(Job { failing, error, behind, way: Way::Once });
             if index == 0 && plan.lasting > 0 {
@@ -144,7 +149,12 @@ fn work(plan: &Plan, job: &Job, usual: &Usual) -> io::Result<Tally> {
             Way::Lasting => When::From(number),
         };
         let fault = Fault { call, error: job.error, when, behind: job.behind };
-        if !play(plan, &fault, usual, &mut tally)? {
+        let played = play(plan, &fault, usual, &mut tally);
+        let told = |error| io::Error::other(format!("{}: {error}", fault.expression()));
+        if !played.map_err(told)? {
+            if place == 0 {
+                tally.violation(&fault.expression(), "it never happened");
+            }
             break;
         }
     }
@@ -158,29 +168,41 @@ fn play(plan: &Plan, fault: &Fault, usual: &Usual, tally: &mut Tally) -> io::Res
     if first.injected == 0 {
         return Ok(false);
     }
+    let errors = beyond(&usual.troubles, troubles(&first.entries));
     let mut found = judge::judge_first(fault, &first, &place.links());
-    let second = place.run_again(&first, judge::may_reset(&first))?;
-    found.extend(judge::judge_second(&first, &second, &place.links()));
-    let mut errors = troubles(&first.entries);
-    for (method, usually) in &usual.troubles {
-        errors.entry(method.clone()).and_modify(|count| *count = count.saturating_sub(*usually));
+    if fault.must_go_unnoticed() && !errors.is_empty() {
+        found.push(format!("this is nobody's business, and was told: {errors:?}"));
     }
+    let left = judge::has_proposal(&place.links());
+    let second = place.run_again(&first, judge::may_reset(&first))?;
+    found.extend(judge::judge_second(&first, left, &second, &place.links()));
     tally.count(fault, &first, &errors);
     found.iter().for_each(|text| tally.violation(&fault.expression(), text));
     Ok(true)
 }
 
-/// How often each method said that something did not work; an end that a failing call caused counts too.
+/// How often each method said that something did not work, and each way in which connections ended.
 fn troubles(entries: &[Entry]) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for entry in entries {
         let method = match entry {
             Entry::Trouble(method, _) => method.clone(),
-            Entry::Ended(_, reason) if reason.starts_with("Io ") => "disconnected: Io".into(),
-            Entry::Ended(_, reason) if reason.starts_with("Silent ") => "disconnected: Silent".into(),
+            // Whichever side looks first.
+            Entry::Ended(_, reason) if reason.starts_with("PeerFileGone ") => "ended FileGone".into(),
+            Entry::Ended(_, reason) => format!("ended {}", reason.split(' ').next().unwrap_or_default()),
             _ => continue,
         };
         *counts.entry(method).or_insert(0) += 1;
     }
     counts
+}
+
+/// What was told more often than it usually is.
+fn beyond(usual: &BTreeMap<String, u32>, told: BTreeMap<String, u32>) -> BTreeMap<String, u32> {
+    let usually = |method: &String| usual.get(method).copied().unwrap_or(0);
+    let more = told.into_iter().map(|(method, count)| {
+        let more = count.saturating_sub(usually(&method));
+        (method, more)
+    });
+    more.filter(|(_, count)| *count > 0).collect()
 }

@@ -13,7 +13,7 @@ struct Row {
     injected: u64,
     finished: u64,
     gave_up: u64,
-    died: u64,
+    killed: u64,
     /// Runs in which nobody was told: the call was made again, or was not needed.
     absorbed: u64,
     /// How often each method told of it.
@@ -35,10 +35,13 @@ impl Tally {
         match run.end {
             End::Finished => row.finished += 1,
             End::Stuck => row.gave_up += 1,
-            End::OutOfMemory | End::Hung | End::Died(_) => row.died += 1,
+            End::Killed => row.killed += 1,
+            // A violation, and told as such.
+            End::Hung | End::Died(_) => {}
         }
-        row.absorbed += u64::from(errors.values().all(|count| *count == 0));
-        for (method, count) in errors.iter().filter(|(_, count)| **count > 0) {
+        let unseen = run.end == End::Finished && errors.is_empty();
+        row.absorbed += u64::from(unseen);
+        for (method, count) in errors {
             *row.errors.entry(method.clone()).or_default() += u64::from(*count);
         }
     }
@@ -65,6 +68,11 @@ impl Tally {
         (sum(|row| row.runs), sum(|row| row.injected))
     }
 
+    /// How many processes were killed.
+    pub fn kills(&self) -> u64 {
+        self.rows.values().map(|row| row.killed).sum()
+    }
+
     /// How many different calls have failed.
     pub fn calls(&self) -> usize {
         self.rows.len()
@@ -77,7 +85,7 @@ impl Row {
         self.injected += other.injected;
         self.finished += other.finished;
         self.gave_up += other.gave_up;
-        self.died += other.died;
+        self.killed += other.killed;
         self.absorbed += other.absorbed;
         for (method, count) in &other.errors {
             *self.errors.entry(method.clone()).or_default() += count;
@@ -88,14 +96,14 @@ impl Row {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (call, runs, injected) = ("call", "runs", "injected");
-        let (finished, gave_up, died, absorbed) = ("finished", "gave up", "died", "unseen");
+        let (finished, gave_up, killed, absorbed) = ("finished", "gave up", "killed", "unseen");
         writeln!(
             f,
-            "{call:15} {runs:>6} {injected:>8} {finished:>8} {gave_up:>7} {died:>5} {absorbed:>6}  told by"
+            "{call:15} {runs:>6} {injected:>8} {finished:>8} {gave_up:>7} {killed:>6} {absorbed:>6}  told by"
         )?;
         for (call, row) in &self.rows {
-            let Row { runs, injected, finished, gave_up, died, absorbed, errors } = row;
-            write!(f, "{call:15} {runs:6} {injected:8} {finished:8} {gave_up:7} {died:5} {absorbed:6} ")?;
+            let Row { runs, injected, finished, gave_up, killed, absorbed, errors } = row;
+            write!(f, "{call:15} {runs:6} {injected:8} {finished:8} {gave_up:7} {killed:6} {absorbed:6} ")?;
             for (index, (method, count)) in errors.iter().enumerate() {
                 write!(f, "{} {method} {count}", if index > 0 { "," } else { "" })?;
             }
