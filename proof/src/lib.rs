@@ -7,6 +7,7 @@
 //! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
 //! | [`explore`] | every state of a small link | `explore` |
 //! | [`calls`] | every system call of a server and a client fails in turn | `proof calls` |
+//! | [`disk_full`] | a small disk runs full under a link, and an overlay file system | `proof disk` |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
@@ -15,6 +16,7 @@
 pub mod step;
 pub mod explore;
 pub mod calls;
+pub mod disk_full;
 pub mod violation;
 pub mod world;
 

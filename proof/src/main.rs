@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use proof::step;
 use proof::calls;
+use proof::{calls, disk_full};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -27,6 +28,8 @@ enum Part {
     Explore(proof::explore::command::Options),
     /// Every system call of a server and a client fails in turn.
     Calls(calls::command::Options),
+    /// A small disk runs full under a link.
+    Disk(disk_full::command::Options),
     /// The program that `calls` runs.
     #[command(hide = true)]
     CallsApp(calls::command::AppOptions),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         },
         Some(Part::Explore(options)) => proof::explore::command::run(&options),
         Some(Part::Calls(options)) => calls::command::run(&options),
+        Some(Part::Disk(options)) => disk_full::command::run(&options),
         Some(Part::CallsApp(options)) => calls::command::run_app(&options),
     };
     match result {

@@ -34,21 +34,24 @@ pub(super) const SERVER_LOST: &str = "the server loses its state";
 /// How many messages a reset gives up, in each of these.
 pub(super) const FOR_NOBODY: usize = 2;
 
+/// Bytes of each ring.
+const CAPACITY: u64 = 32 << 10;
+
 /// Plays everything. Returns whether it came to the end.
 pub(super) fn play(directory: &Path, earlier: &Earlier) -> bool {
-    let app = |side, sent| App::new(side, sent, earlier.may_reset);
+    let app = |side, sent| App::new(side, sent, earlier.may_reset, Record::Printed);
     let at_client = app(Role::Client, earlier.client_sent);
-    let mut stage = Stage::new(directory, at_client, app(Role::Server, earlier.server_sent));
-    Record.write(&Entry::Begin);
+    let mut stage = Stage::new(directory, CAPACITY, at_client, app(Role::Server, earlier.server_sent));
+    Record::Printed.write(&Entry::Begin);
     let played = if earlier.again { play_again(&mut stage) } else { play_all(&mut stage) };
     if let Err(stuck) = &played {
-        Record.write(&Entry::Stuck(stuck.to_string()));
+        Record::Printed.write(&Entry::Stuck(stuck.to_string()));
     }
     // Whoever gives up still ends as a process should.
     stage.stop_client();
     stage.stop_server();
     if played.is_ok() {
-        Record.write(&Entry::Finished);
+        Record::Printed.write(&Entry::Finished);
     }
     played.is_ok()
 }
@@ -142,7 +145,7 @@ fn lose(stage: &mut Stage, side: Role) -> Result<(), Stuck> {
 }
 
 /// Messages both ways, alone and in a batch, until all is answered and everybody knows.
-fn talk(stage: &mut Stage) -> Result<(), Stuck> {
+pub(crate) fn talk(stage: &mut Stage) -> Result<(), Stuck> {
     for _ in 0..2 {
         stage.with_client("a request", send)?;
     }
@@ -153,10 +156,11 @@ fn talk(stage: &mut Stage) -> Result<(), Stuck> {
     stage.drained()
 }
 
-fn send(app: &mut App, link: &mut tcpshm_driver::Link<'_>) {
+/// The next message.
+pub(crate) fn send(app: &mut App, link: &mut tcpshm_driver::Link<'_>) {
     app.send(link).expect("there is room");
 }
 
 fn act(name: &str) {
-    Record.write(&Entry::Act(name.into()));
+    Record::Printed.write(&Entry::Act(name.into()));
 }

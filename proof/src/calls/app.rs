@@ -17,27 +17,27 @@ const NOTICE: u16 = 2;
 
 /// One side's application: a server answers every message, a client takes what comes.
 #[derive(Debug)]
-pub(super) struct App {
+pub(crate) struct App {
     side: Role,
-    record: Record,
+    pub(super) record: Record,
     /// The number of the last message that it committed.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     /// How often anything happened.
-    pub(super) activity: u64,
+    pub(crate) activity: u64,
     /// How many connections have ended.
-    pub(super) endings: u64,
+    pub(crate) endings: u64,
     /// Whether the scenario has taken the state of one side away, so that a dispute is to be expected.
-    pub(super) may_reset: bool,
+    pub(crate) may_reset: bool,
 }
 
 impl App {
     /// An application that goes on after its message `sent`.
-    pub(super) fn new(side: Role, sent: u64, may_reset: bool) -> Self {
-        App { side, record: Record, sent, activity: 0, endings: 0, may_reset }
+    pub(crate) fn new(side: Role, sent: u64, may_reset: bool, record: Record) -> Self {
+        App { side, record, sent, activity: 0, endings: 0, may_reset }
     }
 
     /// Commits the next message. There is always room: the rings are large, and little is in flight.
-    pub(super) fn send(&mut self, link: &mut Link<'_>) -> Result<(), SendError> {
+    pub(crate) fn send(&mut self, link: &mut Link<'_>) -> Result<(), SendError> {
         let number = self.next();
         let kind = if self.side == Role::Client { REQUEST } else { NOTICE };
         let committed = link.send(self.kind(kind), &payload(self.side, number))?;
@@ -46,7 +46,7 @@ impl App {
     }
 
     /// Commits the next `count` messages as one batch.
-    pub(super) fn send_batch(&mut self, link: &mut Link<'_>, count: u64) -> Result<(), SendError> {
+    pub(crate) fn send_batch(&mut self, link: &mut Link<'_>, count: u64) -> Result<(), SendError> {
         let first = self.sent + 1;
         let kind = self.kind(REQUEST);
         let mut batch = link.batch();

@@ -68,17 +68,22 @@ pub(super) fn judge_second(first: &Run, left: bool, second: &Run, links: &Path) 
     found
 }
 
-/// What no failing call excuses.
 fn suspicious(run: &Run, may_fall_silent: bool) -> Vec<String> {
-    let wrong = |entry: &&Entry| match entry {
+    let suspicious = run.entries.iter().filter(|entry| is_suspicious(entry, may_fall_silent));
+    suspicious.map(Entry::to_string).collect()
+}
+
+/// What no failing call excuses.
+fn is_suspicious(entry: &Entry, may_fall_silent: bool) -> bool {
+    match entry {
         Entry::Garbled(..) | Entry::Disputed(_, false) => true,
-        Entry::Ended(_, reason) => {
-            let reason = reason.split(' ').next().unwrap_or_default();
-            reason == "Fault" || reason == "HandlerPanicked" || (reason == "Silent" && !may_fall_silent)
-        }
+        Entry::Ended(_, reason) => match reason.split(' ').next() {
+            Some("Fault" | "HandlerPanicked") => true,
+            Some("Silent") => !may_fall_silent,
+            _ => false,
+        },
         _ => false,
-    };
-    run.entries.iter().filter(wrong).map(Entry::to_string).collect()
+    }
 }
 
 /// Whether there is a file of the client that it has proposed, and that was not accepted.
@@ -202,6 +207,14 @@ fn given_up(sender: Role, entries: &[Entry]) -> BTreeSet<u64> {
         kept.iter().any(|(of, from, upto)| *of == session && *from < end && end <= *upto)
     };
     ends.iter().filter(|(_, session, end)| within(session, *end)).map(|(number, ..)| *number).collect()
+}
+
+/// What should not stand in the record of a scenario in which both sides were heard out in the end.
+pub(crate) fn judge_record(entries: &[Entry]) -> Vec<String> {
+    let mut found: Vec<String> =
+        entries.iter().filter(|entry| is_suspicious(entry, false)).map(Entry::to_string).collect();
+    found.extend(SIDES.into_iter().flat_map(|sender| once_and_in_order(sender, entries, &[])));
+    found
 }
 
 /// Everything that `sender` committed was consumed once and in order, or kept aside; and nothing else was.

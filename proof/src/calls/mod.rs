@@ -17,15 +17,15 @@
 //! between the two sides, a message that is lost, repeated or invented, or a file that says anything but
 //! what was recorded.
 
-mod acts;
-mod app;
+pub(crate) mod acts;
+pub(crate) mod app;
 mod clock;
 pub mod command;
 mod faults;
-mod judge;
-mod record;
+pub(crate) mod judge;
+pub(crate) mod record;
 mod run;
-mod stage;
+pub(crate) mod stage;
 mod sweep;
 mod tally;
 

@@ -3,16 +3,18 @@
 //! A number is written before its message is committed or consumed, and again afterwards with the position
 //! where it ends: a process that dies in between leaves one open question, and no more.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
 use std::process;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use tcpshm_protocol::Role;
 
 /// A line of the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// The process has started: what it does from here on is the project's.
     Begin,
     /// A part of the scenario begins.
@@ -43,24 +45,40 @@ pub(super) enum Entry {
     Finished,
 }
 
-/// Where the lines go: standard output, which is a file that is only ever appended to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record;
+/// Where the lines go.
+#[derive(Clone, Debug)]
+pub(crate) enum Record {
+    /// To standard output, which is a file that is only ever appended to.
+    Printed,
+    /// Into memory: for a scenario that is judged where it is played.
+    Remembered(Rc<RefCell<Vec<Entry>>>),
+}
 
 /// How a process ends that could not write its record.
 pub(super) const UNRECORDED: i32 = 3;
 
 impl Record {
     /// Writes one line, at once.
-    pub(super) fn write(self, entry: &Entry) {
+    pub(crate) fn write(&self, entry: &Entry) {
+        if let Record::Remembered(entries) = self {
+            return entries.borrow_mut().push(entry.clone());
+        }
         let mut out = io::stdout().lock();
         if writeln!(out, "{entry}").and_then(|()| out.flush()).is_err() {
             process::exit(UNRECORDED);
         }
     }
 
+    /// What was written so far; nothing of what was printed.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        match self {
+            Record::Printed => Vec::new(),
+            Record::Remembered(entries) => entries.borrow().clone(),
+        }
+    }
+
     /// Notes that `method` did not work.
-    pub(super) fn trouble(self, method: &str, error: impl fmt::Display) {
+    pub(crate) fn trouble(&self, method: &str, error: impl fmt::Display) {
         self.write(&Entry::Trouble(method.into(), one_line(error)));
     }
 }

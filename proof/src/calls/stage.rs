@@ -31,32 +31,34 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// What did not happen, although there was time enough.
 #[derive(Debug)]
-pub(super) struct Stuck(String);
+pub(crate) struct Stuck(pub(crate) String);
 
 /// Both sides, on one link directory.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     directory: PathBuf,
     address: SocketAddr,
     /// What carries the link from the next start of the client.
-    pub(super) wish: CarrierWish,
-    pub(super) record: Record,
+    pub(crate) wish: CarrierWish,
+    pub(crate) record: Record,
     server: Option<EventLoop<Server>>,
     client: Option<EventLoop<Client>>,
-    pub(super) at_server: App,
-    pub(super) at_client: App,
+    pub(crate) at_server: App,
+    pub(crate) at_client: App,
+    /// Bytes of each ring: enough for all that is ever in flight.
+    capacity: u64,
     quiet: u32,
 }
 
 /// The names of the two sides.
-pub(super) fn name(side: Role) -> Name {
+pub(crate) fn name(side: Role) -> Name {
     let text = if side == Role::Client { "client" } else { "server" };
     text.parse().expect("a valid name")
 }
 
 impl Stage {
-    /// Nobody is there yet. The link files are to lie in `directory`.
-    pub(super) fn new(directory: &Path, at_client: App, at_server: App) -> Self {
+    /// Nobody is there yet. The link files are to lie in `directory`, with rings of `capacity` bytes.
+    pub(crate) fn new(directory: &Path, capacity: u64, at_client: App, at_server: App) -> Self {
         // An address that no other process of its kind has: nobody else takes a port of it while the
         // server is away.
         let [_, high, middle, low] = process::id().to_be_bytes();
@@ -65,7 +67,8 @@ impl Stage {
             directory: directory.to_owned(),
             address: SocketAddr::new(ip, 0),
             wish: CarrierWish::Tcp,
-            record: Record,
+            record: at_client.record.clone(),
+            capacity,
             server: None,
             client: None,
             at_server,
@@ -77,10 +80,10 @@ impl Stage {
     // ---- coming and going ----
 
     /// Starts the server. What fails is tried again: no failure may keep it from working later.
-    pub(super) fn start_server(&mut self) -> Result<(), Stuck> {
+    pub(crate) fn start_server(&mut self) -> Result<(), Stuck> {
         self.attempt("a server", |stage| {
             let mut config = ServerConfig::new(name(Role::Server), &stage.directory, stage.address);
-            sizes(&mut config.link);
+            sizes(&mut config.link, stage.capacity);
             let driver = Server::bind(config).map_err(|error| ("bind", error.to_string()))?;
             let addresses = driver.local_addresses();
             let addresses = addresses.map_err(|error| ("local_addresses", error.to_string()))?;
@@ -93,10 +96,10 @@ impl Stage {
     }
 
     /// Starts the client.
-    pub(super) fn start_client(&mut self) -> Result<(), Stuck> {
+    pub(crate) fn start_client(&mut self) -> Result<(), Stuck> {
         self.attempt("a client", |stage| {
             let mut config = ClientConfig::new(name(Role::Client), &stage.directory, stage.address);
-            sizes(&mut config.link);
+            sizes(&mut config.link, stage.capacity);
             config.carrier = stage.wish;
             let driver = Client::new(config).map_err(|error| ("Client::new", error.to_string()))?;
             let events = EventLoop::new(driver, clock::now);
@@ -107,21 +110,21 @@ impl Stage {
     }
 
     /// The server says farewell and is gone.
-    pub(super) fn stop_server(&mut self) {
+    pub(crate) fn stop_server(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.shut_down(&mut self.at_server);
         }
     }
 
     /// The client says farewell and is gone.
-    pub(super) fn stop_client(&mut self) {
+    pub(crate) fn stop_client(&mut self) {
         if let Some(mut client) = self.client.take() {
             client.shut_down(&mut self.at_client);
         }
     }
 
     /// Removes the link file of one side, as a cleaner would.
-    pub(super) fn remove_file(&mut self, side: Role) {
+    pub(crate) fn remove_file(&mut self, side: Role) {
         self.record.write(&Entry::Removes(side));
         let file = match side {
             Role::Client => "c~client~server.link",
@@ -135,7 +138,7 @@ impl Stage {
     // ---- using the link ----
 
     /// What the client does with its link.
-    pub(super) fn with_client(
+    pub(crate) fn with_client(
         &mut self,
         what: &str,
         act: impl FnOnce(&mut App, &mut tcpshm_driver::Link<'_>),
@@ -148,7 +151,7 @@ impl Stage {
     }
 
     /// What the server does with its link, which it opens from the file if need be.
-    pub(super) fn with_server(
+    pub(crate) fn with_server(
         &mut self,
         what: &str,
         act: impl FnOnce(&mut App, &mut tcpshm_driver::Link<'_>),
@@ -170,7 +173,7 @@ impl Stage {
     }
 
     /// Moves the link to another carrier.
-    pub(super) fn change_carrier(&mut self, wish: CarrierWish) {
+    pub(crate) fn change_carrier(&mut self, wish: CarrierWish) {
         self.wish = wish;
         if let Some(client) = &mut self.client {
             client.driver().change_carrier(clock::now(), wish, &mut self.at_client);
@@ -178,9 +181,9 @@ impl Stage {
     }
 
     /// Writes down what is kept aside on either side, and lets go of it.
-    pub(super) fn release_kept(&mut self) -> Result<(), Stuck> {
+    pub(crate) fn release_kept(&mut self) -> Result<(), Stuck> {
         self.attempt("the files kept aside", |stage| {
-            let record = stage.record;
+            let record = stage.record.clone();
             let failed = |error: FileError| ("kept", error.to_string());
             let files = [
                 (Role::Server, stage.server.as_mut().map(|server| server.driver().files())),
@@ -202,7 +205,7 @@ impl Stage {
     // ---- time ----
 
     /// Turns both loops until `done`.
-    pub(super) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) -> Result<(), Stuck> {
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) -> Result<(), Stuck> {
         for _ in 0..TURNS {
             if done(self) {
                 return Ok(());
@@ -213,16 +216,17 @@ impl Stage {
     }
 
     /// Until the client has a connection.
-    pub(super) fn connected(&mut self) -> Result<(), Stuck> {
+    pub(crate) fn connected(&mut self) -> Result<(), Stuck> {
         self.until("a connection", Self::is_connected)
     }
 
-    fn is_connected(&mut self) -> bool {
+    /// Whether the client has a connection.
+    pub(crate) fn is_connected(&mut self) -> bool {
         self.client.as_mut().is_some_and(|client| client.driver().is_connected())
     }
 
     /// Until both sides are connected and each knows that the other has consumed everything.
-    pub(super) fn drained(&mut self) -> Result<(), Stuck> {
+    pub(crate) fn drained(&mut self) -> Result<(), Stuck> {
         self.until("the end of all messages", |stage| {
             let now = clock::now();
             let (Some(server), Some(client)) = (&mut stage.server, &mut stage.client) else {
@@ -235,7 +239,8 @@ impl Stage {
         })
     }
 
-    fn turn(&mut self) {
+    /// Turns both loops once.
+    pub(crate) fn turn(&mut self) {
         let before = self.activity();
         if let Some(server) = &mut self.server
             && let Err(error) = server.turn(&mut self.at_server, Some(Duration::ZERO))
@@ -297,8 +302,7 @@ impl fmt::Display for Stuck {
     }
 }
 
-/// Rings that hold all that is ever in flight here.
-fn sizes(link: &mut LinkConfig) {
-    let geometry = Geometry::new(32 << 10, 512).expect("a sane geometry");
+fn sizes(link: &mut LinkConfig, capacity: u64) {
+    let geometry = Geometry::new(capacity, 512).expect("a sane geometry");
     link.limits = Limits { send: geometry, accept: geometry };
 }
