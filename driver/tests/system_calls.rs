@@ -1,4 +1,4 @@
-//! Over shared memory no message costs a system call: a run of twice as many makes as many calls.
+//! Over shared memory no message costs a system call: from the first of many to the last there is none.
 
 mod support;
 
@@ -6,56 +6,114 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::app::{App, Habit};
+use support::files::Home;
 use support::process::{child, skipped, task};
-use support::stage::Stage;
-use tcpshm_driver::{Carrier, Driver};
+use support::{World, client, limits, server, wish};
+use tcpshm_driver::{Carrier, Connected, Driver, Handler, Held, Kind, Link, Received};
 
-/// Calls by which two runs may differ: a login takes more or fewer looks at a socket.
-const SLACK: i64 = 200;
+/// Messages each way before anything is counted, and while it is.
+const WARM: u64 = 2_000;
+const COUNT: u64 = 20_000;
+/// What the child writes around its loop.
+const BEGINS: &str = "the loop begins";
+const ENDS: &str = "the loop ends";
 
-/// The body of a child: echoes, one at a time, and nothing else. A test like any other without a task.
+/// Replies to everything, and consumes it with the reply.
+struct Echo;
+
+impl Handler for Echo {
+    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+        let mut slot = link.claim(received.kind(), received.payload().len()).expect("room");
+        slot.copy_from_slice(received.payload());
+        slot.commit_consuming(received).expect("in order");
+    }
+}
+
+/// Keeps a window of messages on their way, in batches of three, and holds each reply for a moment.
+struct Pump {
+    window: u64,
+    received: u64,
+    held: Option<Held>,
+}
+
+impl Pump {
+    fn send(link: &mut Link<'_>, count: u64) {
+        let mut batch = link.batch();
+        for number in 0..count {
+            let len = [16, 36, 200][usize::try_from(number % 3).expect("below 3")];
+            batch.claim(Kind::new(1).expect("not 0"), len).expect("room").fill(7);
+        }
+        batch.commit();
+    }
+}
+
+impl Handler for Pump {
+    fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+        self.held = Some(link.hold(received).expect("it is this link's"));
+        let held = self.held.take().expect("just put there");
+        let received = link.redeem(held).expect("it is this link's");
+        link.consume(received).expect("in order");
+        self.received += 1;
+        if self.received.is_multiple_of(self.window) {
+            Self::send(link, self.window);
+        }
+    }
+
+    fn connected(&mut self, link: &mut Link<'_>, _: &Connected) {
+        Self::send(link, self.window);
+    }
+}
+
+/// The body of a child: echoes, `window` at a time, and nothing else. A test like any other without a task.
 #[test]
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn child_that_plays_ping_pong() {
     let Some(task) = task() else {
         return;
     };
-    let count: usize = task[0].parse().expect("a number");
-    let mut stage = Stage::over(Carrier::Shm);
-    stage.world.clients[0].app = App::with(Habit::Echo);
-    // What is noted of each message grows, and memory is asked of the system.
-    stage.world.clients[0].app.received.reserve(count + 64);
-    stage.world.at_server().app.received.reserve(count + 64);
-    stage.world.send(0, b"ball");
-    let (server, client) = stage.world.both();
-    while client.app.received.len() < count {
+    let window = task[0].parse().expect("a number");
+    let homes = Home::pair(Carrier::Shm);
+    let mut world = World::new();
+    let mut server = server(homes[1].path());
+    server.link.limits = limits(1 << 18, 4096);
+    let address = world.serve(server, Echo);
+    let mut client = client(homes[0].path(), address);
+    client.link.limits = limits(1 << 18, 4096);
+    client.carrier = wish(Carrier::Shm);
+    world.connect(client, Pump { window, received: 0, held: None });
+    world.until("some echoes", |world| world.clients[0].app.received >= WARM);
+    let (server, client) = world.both();
+    let begin = client.app.received;
+    println!("\n{BEGINS}");
+    while client.app.received < begin + COUNT {
         server.driver.poll(&mut server.app);
         client.driver.poll(&mut client.app);
-        for app in [&mut server.app, &mut client.app] {
-            app.received.iter_mut().rev().take(1).for_each(|payload| *payload = Vec::new());
-        }
     }
+    println!("{ENDS}");
 }
 
-/// System calls of a run of `count` echoes.
+/// The system calls of a child that were made before, in and after its loop.
 #[track_caller]
-fn calls(count: usize, report: &Path) -> i64 {
-    let run = child("child_that_plays_ping_pong", &[&count.to_string()]);
+fn calls(window: u64, report: &Path) -> [Vec<String>; 3] {
+    let run = child("child_that_plays_ping_pong", &[&window.to_string()]);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-c", "-o"]).arg(report).arg(run.get_program()).args(run.get_args());
+    strace.args(["-f", "-qq", "-o"]).arg(report).arg(run.get_program()).args(run.get_args());
     strace.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let status = strace.stdout(Stdio::null()).status().expect("it was there before");
     assert!(status.success(), "{status}");
     let text = fs::read_to_string(report).expect("a report");
-    let total = text.lines().find(|line| line.ends_with(" total")).expect("a line with the sum");
-    // % time, seconds, usecs/call (which some versions leave out here), calls, errors, "total".
-    let numbers: Vec<&str> = total.split_whitespace().collect();
-    let whole = numbers[2..].iter().filter_map(|number| number.parse().ok());
-    whole.max().expect("a sum")
+    let mut parts = [const { Vec::new() }; 3];
+    let mut part = 0;
+    for line in text.lines() {
+        part += usize::from(line.contains(ENDS));
+        parts[part].push(line.to_owned());
+        part += usize::from(line.contains(BEGINS));
+    }
+    parts
 }
 
 #[test]
-fn twice_as_many_messages_make_no_more_system_calls() {
+fn no_system_call_is_made_from_the_first_of_many_messages_to_the_last() {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
         return skipped("strace is not installed");
     }
@@ -65,7 +123,9 @@ fn twice_as_many_messages_make_no_more_system_calls() {
     if !probe.is_ok_and(|status| status.success()) {
         return skipped("strace may not trace here");
     }
-    let report = directory.path().join("report");
-    let [once, twice] = [20_000, 40_000].map(|count| calls(count, &report));
-    assert!((twice - once).abs() < SLACK, "{once} system calls for 20000 echoes, {twice} for 40000");
+    for window in [1, 60] {
+        let [before, within, after] = calls(window, &directory.path().join("report"));
+        assert!(before.len() > 100 && !after.is_empty(), "{} and {} calls", before.len(), after.len());
+        assert!(within.is_empty(), "{window} at a time: {} calls: {:?}", within.len(), within.first());
+    }
 }

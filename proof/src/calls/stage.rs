@@ -123,14 +123,19 @@ impl Stage {
         }
     }
 
-    /// Removes the link file of one side, as a cleaner would.
-    pub(crate) fn remove_file(&mut self, side: Role) {
-        self.record.write(&Entry::Removes(side));
+    /// Where the link file of one side is.
+    pub(crate) fn file_of(&self, side: Role) -> PathBuf {
         let file = match side {
             Role::Client => "c~client~server.link",
             Role::Server => "s~server~client.link",
         };
-        if let Err(error) = fs::remove_file(self.directory.join(file)) {
+        self.directory.join(file)
+    }
+
+    /// Removes the link file of one side, as a cleaner would.
+    pub(crate) fn remove_file(&mut self, side: Role) {
+        self.record.write(&Entry::Removes(side));
+        if let Err(error) = fs::remove_file(self.file_of(side)) {
             self.record.trouble("remove_file", error);
         }
     }

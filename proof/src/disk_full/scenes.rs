@@ -1,6 +1,7 @@
 //! What happens on a disk that runs full.
 
 use std::cell::RefCell;
+use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -24,7 +25,7 @@ pub(super) struct Scene {
 }
 
 /// All of them.
-pub(super) const SCENES: [Scene; 8] = [
+pub(super) const SCENES: [Scene; 9] = [
     Scene { name: "full before the first login", play: full_before, fills: true },
     Scene { name: "full under a link on TCP", play: full_under_tcp, fills: true },
     Scene { name: "full under a link on shared memory", play: full_under_memory, fills: true },
@@ -32,6 +33,7 @@ pub(super) const SCENES: [Scene; 8] = [
     Scene { name: "full when a newcomer logs in", play: full_for_a_newcomer, fills: true },
     Scene { name: "full when a live file is removed", play: full_when_swept, fills: true },
     Scene { name: "full when a reset is due", play: full_at_a_reset, fills: true },
+    Scene { name: "a live file is replaced by a copy", play: replaced, fills: false },
     Scene { name: "an overlay, files in either layer", play: overlay, fills: false },
 ];
 
@@ -71,7 +73,7 @@ impl Scene {
         violations.extend(played.err().map(|stuck| format!("it got stuck: {stuck}: {:?}", entries.last())));
         Ok(Shown {
             messages: count(|entry| matches!(entry, Entry::Consumed(..))),
-            refused: count(|entry| says_no_room(entry)),
+            refused: count(|entry| says(entry, NO_ROOM)),
             pages: ground.pages,
             violations,
         })
@@ -96,22 +98,33 @@ impl Ground {
     }
 
     /// For a while nothing comes of it, and somebody is told why.
-    fn refuses(&self, stage: &mut Stage) -> Result<(), Stuck> {
-        let told = || self.record.entries().iter().filter(|entry| says_no_room(entry)).count();
+    fn refuses(&self, stage: &mut Stage, why: &str) -> Result<(), Stuck> {
+        let told = || self.record.entries().iter().filter(|entry| says(entry, why)).count();
         let before = told();
         (0..TURNS).for_each(|_| stage.turn());
         if stage.is_connected() {
             return Err(Stuck("a refusal: it connected".into()));
         }
         if told() == before {
-            return Err(Stuck("a word about the lack of room".into()));
+            return Err(Stuck(format!("a word: {why}")));
         }
         Ok(())
     }
+
+    /// The connection ends, since a file is not in its place, and none is made.
+    fn refuses_after_the_end(&self, stage: &mut Stage, why: &str) -> Result<(), Stuck> {
+        let before = stage.at_client.endings;
+        stage.until("the end of the connection", |stage| stage.at_client.endings > before)?;
+        self.refuses(stage, why)
+    }
 }
 
-fn says_no_room(entry: &Entry) -> bool {
-    matches!(entry, Entry::Trouble(method, text) if method == "failed" && text.contains("no room for its"))
+/// What a full disk is called.
+const NO_ROOM: &str = "no room for its";
+
+/// Whether the handler was told of a file that cannot be used, for this reason.
+fn says(entry: &Entry, why: &str) -> bool {
+    matches!(entry, Entry::Trouble(method, text) if method == "failed" && text.contains(why))
 }
 
 fn start(stage: &mut Stage) -> Result<(), Stuck> {
@@ -123,7 +136,7 @@ fn full_before(ground: &mut Ground) -> Result<(), Stuck> {
     let mut stage = ground.stage("links");
     let filler = ground.fill()?;
     start(&mut stage)?;
-    ground.refuses(&mut stage)?;
+    ground.refuses(&mut stage, NO_ROOM)?;
     drop(filler);
     stage.connected()?;
     talk(&mut stage)
@@ -186,7 +199,7 @@ fn full_for_a_newcomer(ground: &mut Ground) -> Result<(), Stuck> {
     let mut new = newcomers.stage_at(&ground.disk.path().join("new"));
     start(&mut new)?;
     for _ in 0..5 {
-        newcomers.refuses(&mut new)?;
+        newcomers.refuses(&mut new, NO_ROOM)?;
         talk(&mut old)?;
     }
     drop(filler);
@@ -194,7 +207,7 @@ fn full_for_a_newcomer(ground: &mut Ground) -> Result<(), Stuck> {
     talk(&mut old)?;
     let told = newcomers.record.entries();
     judge_record(&told).into_iter().next().map_or(Ok(()), |found| Err(Stuck(found)))?;
-    told.iter().filter(|entry| says_no_room(entry)).for_each(|entry| ground.record.write(entry));
+    told.iter().filter(|entry| says(entry, NO_ROOM)).for_each(|entry| ground.record.write(entry));
     Ok(())
 }
 
@@ -205,30 +218,24 @@ fn talk_connected(stage: &mut Stage) -> Result<(), Stuck> {
 
 /// Its owner goes on with what is mapped, and makes the file again when there is room.
 fn full_when_swept(ground: &mut Ground) -> Result<(), Stuck> {
+    // One record for both links: the second goes on with the numbers of the first.
+    let mut sent = [0, 0];
     for (directory, side) in [("one", Role::Client), ("two", Role::Server)] {
         let mut stage = ground.stage(directory);
-        stage.at_client.sent = 1000 * ground.pages;
-        stage.at_server.sent = stage.at_client.sent;
+        [stage.at_client.sent, stage.at_server.sent] = sent;
         start(&mut stage)?;
         talk_connected(&mut stage)?;
         let filler = ground.fill()?;
         stage.with_client("a message before the removal", send)?;
         stage.remove_file(side);
-        ground.refuses_after_the_end(&mut stage)?;
+        ground.refuses_after_the_end(&mut stage, NO_ROOM)?;
         stage.with_client("a message for the mapped file", send)?;
         stage.with_server("a message for the mapped file", send)?;
         drop(filler);
         talk_connected(&mut stage)?;
+        sent = [stage.at_client.sent, stage.at_server.sent];
     }
     Ok(())
-}
-
-impl Ground {
-    fn refuses_after_the_end(&self, stage: &mut Stage) -> Result<(), Stuck> {
-        let before = stage.at_client.endings;
-        stage.until("the end of the connection", |stage| stage.at_client.endings > before)?;
-        self.refuses(stage)
-    }
 }
 
 /// What is to be kept aside stays where it is until there is room for the new file.
@@ -242,12 +249,32 @@ fn full_at_a_reset(ground: &mut Ground) -> Result<(), Stuck> {
     let filler = ground.fill()?;
     (stage.at_client.may_reset, stage.at_server.may_reset) = (true, true);
     stage.start_client()?;
-    ground.refuses(&mut stage)?;
+    ground.refuses(&mut stage, NO_ROOM)?;
     drop(filler);
     talk_connected(&mut stage)?;
     (stage.at_client.may_reset, stage.at_server.may_reset) = (false, false);
     stage.release_kept()?;
     talk(&mut stage)
+}
+
+/// Nobody can say whose the other file is: logins are refused until it is moved away.
+fn replaced(ground: &mut Ground) -> Result<(), Stuck> {
+    let failed = |error: std::io::Error| Stuck(format!("replacing a file: {error}"));
+    let mut stage = ground.stage("links");
+    stage.wish = CarrierWish::Shm;
+    start(&mut stage)?;
+    talk_connected(&mut stage)?;
+    for side in [Role::Client, Role::Server] {
+        let file = stage.file_of(side);
+        let (copy, aside) = (file.with_extension("copy"), file.with_extension("aside"));
+        fs::copy(&file, &copy).and_then(|_| fs::rename(&copy, &file)).map_err(failed)?;
+        stage.with_client("a message for the mapped file", send)?;
+        ground.refuses_after_the_end(&mut stage, "another file was put in the place")?;
+        stage.with_server("a message for the mapped file", send)?;
+        fs::rename(&file, &aside).map_err(failed)?;
+        talk_connected(&mut stage)?;
+    }
+    Ok(())
 }
 
 /// Files are made in the upper layer, and those of the lower one are copied there before they are mapped.
