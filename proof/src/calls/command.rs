@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::acts::{self, Earlier};
-use super::sweep::{Plan, sweep};
+use super::sweep::{Plan, replay, sweep};
+use super::tally::Tally;
 
 /// Options of `proof calls`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,9 @@ pub struct Options {
     /// Inject errors only, and do not kill the process at each call.
     #[arg(long)]
     pub spare_lives: bool,
+    /// Play one fault only, as a violation names it, and show what was recorded: `openat:error=EIO:when=40`.
+    #[arg(long)]
+    pub fault: Option<String>,
     /// Runs at a time.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
@@ -44,6 +48,11 @@ pub fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    if let Some(fault) = &options.fault {
+        let (record, tally) = replay(&program, fault).map_err(|error| error.to_string())?;
+        print!("{record}");
+        return report(&tally);
+    }
     let plan = Plan {
         program,
         calls: options.calls.clone(),
@@ -52,9 +61,17 @@ pub fn run(options: &Options) -> Result<(), String> {
         spare_lives: options.spare_lives,
         threads: options.threads,
     };
-    let tally = sweep(&plan).map_err(|error| error.to_string())?;
+    report(&sweep(&plan).map_err(|error| error.to_string())?)
+}
+
+fn report(tally: &Tally) -> Result<(), String> {
     print!("{tally}");
     tally.violations().iter().for_each(|violation| println!("VIOLATION {violation}"));
+    if !tally.violations().is_empty() {
+        println!(
+            "to see one again: cargo run --release -p proof -- calls --fault CALL:error=ERROR:when=NUMBER"
+        );
+    }
     let ((runs, injected), violations) = (tally.runs_and_injected(), tally.violations().len());
     let (calls, kills) = (tally.calls(), tally.kills());
     println!("calls: calls={calls} runs={runs} kills={kills} injected={injected} violations={violations}");

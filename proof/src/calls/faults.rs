@@ -1,5 +1,7 @@
 //! Which system calls fail, how, and which are left alone and why.
 
+use std::str::FromStr;
+
 /// A system call, and the errors that it is made to give.
 ///
 /// Not among them are answers that are lies rather than failures, such as ENOENT for a file that is there.
@@ -115,6 +117,28 @@ pub(super) struct Fault {
     pub(super) behind: Option<&'static str>,
 }
 
+impl FromStr for Fault {
+    type Err = String;
+
+    /// Reads what [`Fault::expression`] has written.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("no fault: {text}");
+        let (call, rest) = text.split_once(':').ok_or_else(wrong)?;
+        let (how, when) = rest.split_once(":when=").ok_or_else(wrong)?;
+        let failing = of(call).ok_or_else(wrong)?;
+        let mut errors = failing.errors.iter().copied().chain([KILL]);
+        let error = errors.find(|error| how.split_once('=').is_some_and(|(_, said)| said == *error));
+        let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+        let when = match (when.split_once(".."), when.strip_suffix('+')) {
+            (Some((first, last)), _) => When::For(number(first)?, number(last)? + 1 - number(first)?),
+            (_, Some(first)) => When::From(number(first)?),
+            _ => When::Once(number(when)?),
+        };
+        let behind = BEHIND.iter().find(|(failing, _)| failing.call == call).map(|(_, behind)| *behind);
+        Ok(Fault { call: failing.call, error: error.ok_or_else(wrong)?, when, behind })
+    }
+}
+
 impl Fault {
     /// As strace(1) takes it.
     pub(super) fn expression(&self) -> String {
@@ -179,5 +203,14 @@ mod tests {
         assert_eq!(fault(When::From(7)), "openat:error=EIO:when=7+");
         let killed = Fault { call: "openat", error: KILL, when: When::Once(7), behind: None };
         assert_eq!(killed.expression(), "openat:signal=SIGKILL:when=7");
+        for when in [When::Once(7), When::For(7, 3), When::From(7)] {
+            let fault = Fault { when, ..killed };
+            assert_eq!(fault.expression().parse(), Ok(fault));
+        }
+        for wrong in
+            ["openat", "openat:error=EPERM:when=1", "openat:error=EIO:when=", "ptrace:error=EIO:when=1"]
+        {
+            assert!(wrong.parse::<Fault>().is_err());
+        }
     }
 }

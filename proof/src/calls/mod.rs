@@ -22,12 +22,14 @@ pub(crate) mod app;
 mod clock;
 pub mod command;
 mod faults;
+mod files;
 pub(crate) mod judge;
+mod messages;
 pub(crate) mod record;
 mod run;
 pub(crate) mod stage;
 mod sweep;
 mod tally;
 
-pub use sweep::{Plan, sweep};
+pub use sweep::{Plan, replay, sweep};
 pub use tally::Tally;

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::faults::{self, BEHIND, FAILING, Failing, Fault, KILL, When};
+use super::files::Left;
 use super::judge;
 use super::record::Entry;
-use super::run::{End, Place};
+use super::run::{End, Place, Run};
 use super::tally::Tally;
 
 /// What to sweep.
@@ -88,6 +89,15 @@ pub fn sweep(plan: &Plan) -> io::Result<Tally> {
     total.into_inner().map_err(|_| io::Error::other("a thread panicked"))
 }
 
+/// Plays one fault, as a violation names it. Returns what was recorded in it, and what was found.
+pub fn replay(program: &Path, fault: &str) -> io::Result<(String, Tally)> {
+    let fault = fault.parse().map_err(io::Error::other)?;
+    let (usual, mut tally) = (look(program)?, Tally::default());
+    let first = play(program, &fault, &usual, &mut tally)?;
+    let lines = first.entries.iter().map(|entry| format!("{entry}\n"));
+    Ok((lines.collect(), tally))
+}
+
 /// Plays the scenario undisturbed, to see which calls it makes.
 fn look(program: &Path) -> io::Result<Usual> {
     let place = Place::new(program)?;
@@ -149,9 +159,9 @@ fn work(plan: &Plan, job: &Job, usual: &Usual) -> io::Result<Tally> {
             Way::Lasting => When::From(number),
         };
         let fault = Fault { call, error: job.error, when, behind: job.behind };
-        let played = play(plan, &fault, usual, &mut tally);
+        let played = play(&plan.program, &fault, usual, &mut tally);
         let told = |error| io::Error::other(format!("{}: {error}", fault.expression()));
-        if !played.map_err(told)? {
+        if played.map_err(told)?.injected == 0 {
             if place == 0 {
                 tally.violation(&fault.expression(), "it never happened");
             }
@@ -161,24 +171,24 @@ fn work(plan: &Plan, job: &Job, usual: &Usual) -> io::Result<Tally> {
     Ok(tally)
 }
 
-/// One run with the fault and one without. Returns whether it happened at all.
-fn play(plan: &Plan, fault: &Fault, usual: &Usual, tally: &mut Tally) -> io::Result<bool> {
-    let place = Place::new(&plan.program)?;
+/// One run with the fault, which is returned, and if it has happened at all one without.
+fn play(program: &Path, fault: &Fault, usual: &Usual, tally: &mut Tally) -> io::Result<Run> {
+    let place = Place::new(program)?;
     let first = place.run_with(fault)?;
     if first.injected == 0 {
-        return Ok(false);
+        return Ok(first);
     }
     let errors = beyond(&usual.troubles, troubles(&first.entries));
     let mut found = judge::judge_first(fault, &first, &place.links());
     if fault.must_go_unnoticed() && !errors.is_empty() {
         found.push(format!("this is nobody's business, and was told: {errors:?}"));
     }
-    let left = judge::has_proposal(&place.links());
-    let second = place.run_again(&first, judge::may_reset(&first))?;
-    found.extend(judge::judge_second(&first, left, &second, &place.links()));
+    let left = Left::look(&place.links());
+    let second = place.run_again(&first, judge::may_reset(&first, &left))?;
+    found.extend(judge::judge_second(&first, &left, &second, &place.links()));
     tally.count(fault, &first, &errors);
     found.iter().for_each(|text| tally.violation(&fault.expression(), text));
-    Ok(true)
+    Ok(first)
 }
 
 /// How often each method said that something did not work, and each way in which connections ended.
