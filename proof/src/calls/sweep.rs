@@ -191,15 +191,17 @@ fn play(program: &Path, fault: &Fault, usual: &Usual, tally: &mut Tally) -> io::
     Ok(first)
 }
 
-/// How often each method said that something did not work, and each way in which connections ended.
+/// How often each method said that something did not work, and how connections ended of themselves.
 fn troubles(entries: &[Entry]) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for entry in entries {
         let method = match entry {
             Entry::Trouble(method, _) => method.clone(),
-            // Whichever side looks first.
-            Entry::Ended(_, reason) if reason.starts_with("PeerFileGone ") => "ended FileGone".into(),
-            Entry::Ended(_, reason) => format!("ended {}", reason.split(' ').next().unwrap_or_default()),
+            Entry::Ended(_, reason) => match reason.split(' ').next() {
+                Some(way @ ("Cut" | "Io" | "Silent" | "Replaced")) => format!("ended {way}"),
+                // The scenario has closed it, or removed a file: which side sees it first does not matter.
+                _ => continue,
+            },
             _ => continue,
         };
         *counts.entry(method).or_insert(0) += 1;
