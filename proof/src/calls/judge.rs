@@ -97,7 +97,7 @@ fn removed_in_vain(first: &Run, left: &Left) -> Vec<Role> {
     if first.end == End::Finished || first.last_act() != SWEPT {
         return Vec::new();
     }
-    let removed = |side: &Role| first.entries.iter().any(|entry| *entry == Entry::Removes(*side));
+    let removed = |side: &Role| first.entries.contains(&Entry::Removes(*side));
     SIDES.into_iter().filter(removed).filter(|side| left.lacks(*side)).collect()
 }
 
