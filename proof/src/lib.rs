@@ -8,6 +8,8 @@
 //! | [`explore`] | every state of a small link | `explore` |
 //! | [`calls`] | every system call of a server and a client fails in turn | `proof calls` |
 //! | [`disk_full`] | a small disk runs full under a link, and an overlay file system | `proof disk` |
+//! | [`kill`] | real processes, killed at random moments, and a judge of their logs | `proof kill` |
+//! | [`proxy`] | a proxy that does to connections what networks and strangers do | |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
@@ -17,6 +19,9 @@ pub mod step;
 pub mod explore;
 pub mod calls;
 pub mod disk_full;
+mod child;
+pub mod kill;
+pub mod proxy;
 pub mod violation;
 pub mod world;
 

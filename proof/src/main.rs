@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use proof::step;
 use proof::calls;
 use proof::{calls, disk_full};
+use proof::kill;
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -33,6 +34,11 @@ enum Part {
     /// The program that `calls` runs.
     #[command(hide = true)]
     CallsApp(calls::command::AppOptions),
+    /// Kill real processes at random moments, and judge what they did.
+    Kill(kill::Options),
+    /// One of the processes that are killed.
+    #[command(hide = true)]
+    KillApp(kill::app::Options),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +52,9 @@ fn main() -> ExitCode {
         Some(Part::Calls(options)) => calls::command::run(&options),
         Some(Part::Disk(options)) => disk_full::command::run(&options),
         Some(Part::CallsApp(options)) => calls::command::run_app(&options),
+            Part::Kill(options) => kill::run(&options),
+            Part::KillApp(options) => kill::app::run(&options),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
