@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use super::app;
+use super::app::{self, client_name};
 use super::carrier::Carriage;
 use super::judge::Judge;
 use super::log::Reader;
@@ -264,6 +264,7 @@ impl<'s> Arena<'s> {
 
     /// Reads what both wrote since the last time, and has it judged.
     fn read(&mut self) -> Result<(), String> {
+        self.hear_replays();
         for side in Side::BOTH {
             let news = self.readers[side as usize].news();
             for record in news.map_err(|error| format!("the log of the {side}: {error}"))? {
@@ -277,6 +278,20 @@ impl<'s> Arena<'s> {
             }
         }
         Ok(())
+    }
+
+    /// A server that takes an old login for a new one ends the session of its owner. Only a challenge in the login
+    /// could keep it from that; until there is one, it has to be told of what is lost, and of nothing else.
+    fn hear_replays(&mut self) {
+        let Some((proxy, _)) = &self.proxy else {
+            return;
+        };
+        for words in proxy.replayed() {
+            let said = |link: &u16| contains(&words, client_name(*link).as_bytes());
+            // A longer name contains a shorter one.
+            let link = (0..self.setting.links).rev().find(said);
+            self.judge.bereave(&link.into_iter().collect());
+        }
     }
 
     fn note_resumed(&mut self, side: Side, record: &Record) {
@@ -332,6 +347,10 @@ impl<'s> Arena<'s> {
         self.tally.sweep(self.sweep.removed, self.sweep.bereft);
         Ok(())
     }
+}
+
+fn contains(words: &[u8], name: &[u8]) -> bool {
+    words.windows(name.len()).any(|window| window == name)
 }
 
 fn describe(violation: &crate::Violation) -> String {

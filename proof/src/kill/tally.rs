@@ -65,6 +65,7 @@ impl Tally {
             (Act::Ended, ending::FILE_GONE) => self.add(LINKS, "ends by a missing file", 1),
             (Act::Ended, _) => self.add(LINKS, "ends on purpose", 1),
             (Act::Refused, _) => self.add(LINKS, "refusals told", 1),
+            (Act::Dispute, _) => self.add(LINKS, "disputes told", 1),
             (Act::Failed, _) => self.add(LINKS, "files that failed", 1),
             (Act::NotShared, _) => self.add(LINKS, "memory not shared", 1),
             _ => {}

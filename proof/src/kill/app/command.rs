@@ -142,10 +142,11 @@ pub fn run(options: &Options) -> Result<(), String> {
                 options.client(link, wish)
             });
             let mut fleet = Fleet::new(clients.collect::<Result<_, _>>()?)?;
+            let changing = options.carriage == Carriage::Changing && !options.drain;
             loop {
                 fleet.turn(&mut worker, WAIT)?;
                 fleet.step(&mut worker);
-                if !options.drain && random.u16(..400) == 0 {
+                if changing && random.u16(..400) == 0 {
                     let wish = options.carriage.wish(&mut random);
                     fleet.change_carrier(random.u16(..options.links), wish, &mut worker);
                 }

@@ -14,6 +14,8 @@ use crate::kill::record::{Act, Record, class};
 const KIND: Kind = Kind::new(7).expect("not 0");
 /// Most messages that are committed or consumed together.
 const GROUP: usize = 6;
+/// Most times that something is sent in one step: a process that is mostly at work is mostly killed at work.
+const BURST: u8 = 12;
 
 /// What all desks of a process use.
 #[derive(Debug)]
@@ -121,10 +123,18 @@ impl Desk {
             self.consume_passed(link, tools);
             self.take_held(link, tools);
         }
-        // A server keeps half of its ring for what it owes.
-        let room = tools.side == 1 || link.space() > tools.capacity / 2;
-        if !tools.drain && room {
-            self.send(link, tools);
+        if tools.drain {
+            return;
+        }
+        if tools.once_in(32) {
+            abandon(link, tools);
+        }
+        for _ in 0..tools.random.u8(1..=BURST) {
+            // A server keeps half of its ring for what it owes.
+            let room = tools.side == 1 || link.space() > tools.capacity / 2;
+            if !room || !self.send(link, tools) {
+                break;
+            }
         }
     }
 
@@ -251,11 +261,8 @@ impl Desk {
 
     // ---- sending ----
 
-    /// Sends some messages, in one of the ways there are, as far as there is room.
-    fn send(&mut self, link: &mut Link<'_>, tools: &mut Tools) {
-        if tools.once_in(32) {
-            abandon(link, tools);
-        }
+    /// Sends some messages, in one of the ways there are. False if there is no room.
+    fn send(&mut self, link: &mut Link<'_>, tools: &mut Tools) -> bool {
         let count = if tools.random.bool() { 1 } else { tools.random.usize(2..=GROUP) };
         let mut composed = Composed::after(self.out);
         for _ in 0..count {
@@ -267,7 +274,7 @@ impl Desk {
         let intent = composed.intent(Act::Intend, self.link, session, place(link.committed()));
         let committed = if let [message] = &composed.messages[..] {
             let Ok(mut slot) = link.claim(KIND, message.len()) else {
-                return;
+                return false;
             };
             tools.write(&[intent]);
             slot.copy_from_slice(message);
@@ -275,7 +282,7 @@ impl Desk {
         } else {
             let mut batch = link.batch();
             if composed.messages.iter().any(|message| batch.send(KIND, message).is_err()) {
-                return;
+                return false;
             }
             tools.write(&[intent]);
             batch.commit()
@@ -283,6 +290,7 @@ impl Desk {
         self.out = composed.done();
         let done = Record::new(Act::Committed, self.link, session);
         tools.write(&[Record { end: place(committed), ..done }]);
+        true
     }
 }
 

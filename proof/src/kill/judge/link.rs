@@ -23,7 +23,7 @@ pub struct Judged {
     pub happened: u64,
     /// The same, and they had not.
     pub did_not: u64,
-    /// Sessions that ended because a file was removed and its owner killed.
+    /// Sessions that ended, for a reason that was known.
     pub resets: u64,
     /// Messages that ended with them.
     pub lost: u64,
@@ -36,7 +36,7 @@ pub(super) struct Link {
     sessions: Vec<Session>,
     /// Where each side is.
     at: [Option<u64>; 2],
-    /// A file was gone when its owner was killed: the session may end.
+    /// The session may end.
     bereft: bool,
 }
 
@@ -52,7 +52,7 @@ struct Session {
 }
 
 impl Link {
-    /// A file of this link was gone when its owner was killed.
+    /// The session of this link may end from here on, for a reason that is known.
     pub(super) fn bereave(&mut self) {
         self.bereft = true;
     }
