@@ -99,7 +99,7 @@ impl<'s> Arena<'s> {
         let directory = directory()?;
         let (port, address) = reserved().map_err(|error| format!("no port: {error}"))?;
         let mut random = Rng::with_seed(setting.seed);
-        let capacity = [4096, 8192, 32 * 1024][random.usize(..3)];
+        let capacity = [4 * 1024, 32 * 1024, 256 * 1024][random.usize(..3)];
         let proxy = if setting.proxy {
             let stranger = Stranger::start(directory.path())?;
             let servers = Servers { meant: address, other: Some(stranger.address()) };

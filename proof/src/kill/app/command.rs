@@ -18,8 +18,6 @@ use crate::kill::carrier::Carriage;
 use crate::kill::record::log_name;
 use crate::kill::side::Side;
 
-/// How long a turn may wait: applications have something to send on their own.
-const WAIT: Duration = Duration::from_millis(1);
 /// Nobody waits longer for an answer on loopback that ever comes.
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -144,7 +142,8 @@ pub fn run(options: &Options) -> Result<(), String> {
             let mut fleet = Fleet::new(clients.collect::<Result<_, _>>()?)?;
             let changing = options.carriage == Carriage::Changing && !options.drain;
             loop {
-                fleet.turn(&mut worker, WAIT)?;
+                let wait = worker.wait();
+                fleet.turn(&mut worker, wait)?;
                 fleet.step(&mut worker);
                 if changing && random.u16(..400) == 0 {
                     let wish = options.carriage.wish(&mut random);
@@ -167,7 +166,7 @@ fn serve(mut events: EventLoop<Server>, worker: &mut Worker, eager: bool) -> Res
         }
     }
     loop {
-        events.turn(worker, Some(WAIT)).map_err(|error| error.to_string())?;
+        events.turn(worker, Some(worker.wait())).map_err(|error| error.to_string())?;
         for name in &clients {
             let now = events.now();
             if let Some(mut link) = events.driver().link(now, name) {

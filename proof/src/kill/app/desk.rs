@@ -15,7 +15,7 @@ const KIND: Kind = Kind::new(7).expect("not 0");
 /// Most messages that are committed or consumed together.
 const GROUP: usize = 6;
 /// Most times that something is sent in one step: a process that is mostly at work is mostly killed at work.
-const BURST: u8 = 12;
+const BURST: u8 = 100;
 
 /// What all desks of a process use.
 #[derive(Debug)]

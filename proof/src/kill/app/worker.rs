@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use fastrand::Rng;
 use tcpshm_driver::{
@@ -44,7 +45,7 @@ impl Worker {
             links: clients.iter().cloned().zip(0..).collect(),
             clients,
             turn: None,
-            pace: [1, 3, 10][random.usize(..3)],
+            pace: [1, 1, 4][random.usize(..3)],
             tools: Tools {
                 log,
                 random,
@@ -54,6 +55,11 @@ impl Worker {
                 drain: options.drain,
             },
         })
+    }
+
+    /// How long a turn may wait. Most lives have something to do all the time, so that they are killed at work.
+    pub(super) fn wait(&self) -> Duration {
+        if self.pace == 1 { Duration::ZERO } else { Duration::from_millis(1) }
     }
 
     /// The clients, in the order of their links.
