@@ -79,7 +79,7 @@ impl Tally {
 
     /// What the judge has seen.
     pub fn judged(&mut self, judged: Judged) {
-        let Judged { committed, effects, repeated, replies, happened, did_not, resets, lost } = judged;
+        let Judged { committed, effects, repeated, replies, happened, did_not, resets, lost, unseen } = judged;
         self.add(JUDGED, "committed", committed);
         self.add(JUDGED, "effects", effects);
         self.add(JUDGED, "effects repeated", repeated);
@@ -88,6 +88,7 @@ impl Tally {
         self.add(JUDGED, "open at a kill, did not", did_not);
         self.add(SWEEP, "sessions reset", resets);
         self.add(SWEEP, "messages lost and told", lost);
+        self.add(SWEEP, "messages lost unseen", unseen);
     }
 
     /// What the proxy did.

@@ -31,7 +31,8 @@ impl Outgoing {
     /// `committed`, says which.
     pub(super) fn resume(remembered: Option<Record>, committed: u64) -> Option<Self> {
         match remembered {
-            None if committed == 0 => Some(Self::default()),
+            // Also a file that was lost and made anew; whether that may be is for the judge to say.
+            _ if committed == 0 => Some(Self::default()),
             Some(intent) if intent.end == committed => {
                 Some(Self { number: intent.last(), hash: intent.hash })
             }

@@ -27,6 +27,8 @@ pub struct Judged {
     pub resets: u64,
     /// Messages that ended with them.
     pub lost: u64,
+    /// Messages that were lost with a file before the other side had heard of the session: only the file knew.
+    pub unseen: u64,
 }
 
 /// One link.
@@ -96,12 +98,24 @@ impl Link {
         }
         if !known {
             self.sessions.push(Session::new(id));
+        } else if self.bereft && self.at[side.other() as usize] != Some(id) && record.start + record.end == 0 {
+            self.begin_again(side, id, judged);
         }
         self.at[side as usize] = Some(id);
         if let Some(session) = self.present(side, id) {
             session.found(side, record, judged)?;
         }
         self.retire(judged)
+    }
+
+    /// A server that lost the file of a session that its client had only proposed begins it again when it is
+    /// proposed again: nobody else has seen what it had committed.
+    fn begin_again(&mut self, side: Side, id: u64, judged: &mut Judged) {
+        for session in self.sessions.iter_mut().filter(|session| session.id == id) {
+            let lost = session.streams[side as usize].outstanding();
+            judged.unseen += lost;
+            *session = Session::new(id);
+        }
     }
 
     /// Takes leave of sessions that neither side is in any more.

@@ -1,6 +1,7 @@
 //! One direction of one session, as both of its ends wrote it down.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::wrong;
 use crate::kill::record::Record;
@@ -10,7 +11,7 @@ use crate::{Invariant, Violation};
 ///
 /// The logs of the two are read at different times, so either account may be ahead of the other; what both
 /// have told is compared and forgotten. `number >= received`, and `waiting` is empty, once both were read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Stream {
     /// The sender's last committed number, its hash, and where it ends.
     number: u64,
@@ -32,6 +33,16 @@ pub(super) struct Stream {
     replayed: usize,
     /// Effects whose commits were not told yet.
     waiting: VecDeque<Record>,
+}
+
+impl fmt::Debug for Stream {
+    /// The ends only: there may be thousands in between.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, end, open, received, consumed, replayed, .. } = self;
+        write!(f, "[sent to {number} @{end}, open {open:?}; taken to {received} @{consumed}, ")?;
+        write!(f, "{} open effects, {replayed} of this life; ", self.group.len())?;
+        write!(f, "{} commits without effect, {} effects without commit]", self.sent.len(), self.waiting.len())
+    }
 }
 
 /// What became of something that a killed process had begun.
