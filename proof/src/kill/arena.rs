@@ -30,6 +30,8 @@ const SILENCE: u64 = 400;
 const STOP: Duration = Duration::from_millis(600);
 /// When the kills are over everything has to arrive within this time: a hundred silences and back-offs.
 const SETTLED: Duration = Duration::from_secs(40);
+/// What a round of kills may take at most: its work, a stop, and a machine that has other things to do.
+const ROUND: Duration = Duration::from_secs(4);
 /// How often to look then.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -163,7 +165,12 @@ impl<'s> Arena<'s> {
     // ---- kills ----
 
     fn fight(&mut self) -> Result<(), String> {
+        let rounds = u32::try_from(self.setting.kills).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + ROUND.saturating_mul(rounds);
         while self.tally.count("kills") < self.setting.kills {
+            if Instant::now() > deadline {
+                return Err("processes cannot be killed and started as fast as planned".into());
+            }
             let round = Round::draw(&mut self.random);
             self.work(round.work)?;
             if let Some(side) = round.stop {
