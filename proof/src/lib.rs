@@ -9,6 +9,7 @@
 //! | [`calls`] | every system call of a server and a client fails in turn | `proof calls` |
 //! | [`disk_full`] | a small disk runs full under a link, and an overlay file system | `proof disk` |
 //! | [`kill`] | real processes, killed at random moments, and a judge of their logs | `proof kill` |
+//! | [`flood`] | crowds of strangers at a server's door, and a good client among them | `proof flood` |
 //! | [`proxy`] | a proxy that does to connections what networks and strangers do | |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
@@ -20,6 +21,7 @@ pub mod explore;
 pub mod calls;
 pub mod disk_full;
 mod child;
+pub mod flood;
 pub mod kill;
 pub mod proxy;
 pub mod violation;

@@ -9,6 +9,7 @@ use proof::step;
 use proof::calls;
 use proof::{calls, disk_full};
 use proof::kill;
+use proof::{flood, kill};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -39,6 +40,11 @@ enum Part {
     /// One of the processes that are killed.
     #[command(hide = true)]
     KillApp(kill::app::Options),
+    /// Flood a server with logins that come to nothing, and watch what that costs.
+    Flood(flood::Options),
+    /// The server that is flooded.
+    #[command(hide = true)]
+    FloodServer(flood::ServerOptions),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Some(Part::CallsApp(options)) => calls::command::run_app(&options),
             Part::Kill(options) => kill::run(&options),
             Part::KillApp(options) => kill::app::run(&options),
+            Part::Flood(options) => flood::run(&options),
+            Part::FloodServer(options) => flood::serve(&options),
         },
     };
     match result {
