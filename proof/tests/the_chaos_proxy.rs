@@ -61,7 +61,8 @@ fn whatever_happens_to_a_connection_happens_and_changes_no_byte() {
     let mut number = 0;
     while proxy.counts().iter().any(|(_, count)| *count == 0) {
         assert!(start.elapsed() < DEADLINE, "{:?}", proxy.counts());
-        let guests: Vec<_> = (0..8).map(|more| thread::spawn(move || guest(address, number + more))).collect();
+        let guests: Vec<_> =
+            (0..8).map(|more| thread::spawn(move || guest(address, number + more))).collect();
         guests.into_iter().for_each(|guest| guest.join().unwrap());
         number += 8;
     }

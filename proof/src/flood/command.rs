@@ -27,7 +27,9 @@ const WARM: u64 = 1200;
 pub fn run(options: &Options) -> Result<(), String> {
     let start = Instant::now();
     let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
-    let told = |error| format!("{error}\nto repeat it: proof flood --seed {} --logins {}", options.seed, options.logins);
+    let told = |error| {
+        format!("{error}\nto repeat it: proof flood --seed {} --logins {}", options.seed, options.logins)
+    };
     let mut siege = Siege::begin(&program, 0, options.seed).map_err(told)?;
     siege.flood(Manner::Names, WARM).and_then(|_| siege.settle()).map_err(told)?;
     // One manner is slow, and has no share.
@@ -35,11 +37,15 @@ pub fn run(options: &Options) -> Result<(), String> {
     siege.end().map_err(told)?;
     let mut siege = Siege::begin(&program, options.descriptors, options.seed).map_err(told)?;
     floods.push(siege.shortage(options.descriptors).map_err(told)?);
-    println!("  manner                logins  echoes   p50 us   p99 us   max us  newcomer us  descriptors  memory KiB");
+    println!(
+        "  manner                logins  echoes   p50 us   p99 us   max us  newcomer us  descriptors  memory KiB"
+    );
     for flood in &floods {
         let Flood { what, logins, echoes, p50, p99, worst, newcomer, descriptors, memory } = flood;
         let newcomer = newcomer.as_micros();
-        println!("  {what:<20} {logins:>7} {echoes:>7} {p50:>8} {p99:>8} {worst:>8} {newcomer:>12} {descriptors:>12} {memory:>11}");
+        println!(
+            "  {what:<20} {logins:>7} {echoes:>7} {p50:>8} {p99:>8} {worst:>8} {newcomer:>12} {descriptors:>12} {memory:>11}"
+        );
     }
     let logins: u64 = floods.iter().map(|flood| flood.logins).sum();
     let worst = floods.iter().map(|flood| flood.worst).max().unwrap_or(0);

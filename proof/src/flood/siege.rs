@@ -165,7 +165,10 @@ impl Siege {
                 return Ok(now.memory);
             }
             if Instant::now() > deadline {
-                return Err(format!("{manner}: the server does not give back what it took: {now:?}, before {:?}", self.before));
+                return Err(format!(
+                    "{manner}: the server does not give back what it took: {now:?}, before {:?}",
+                    self.before
+                ));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

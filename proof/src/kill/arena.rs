@@ -105,7 +105,8 @@ impl<'s> Arena<'s> {
         let proxy = if setting.proxy {
             let stranger = Stranger::start(directory.path())?;
             let servers = Servers { meant: address, other: Some(stranger.address()) };
-            let proxy = Proxy::start(random.u64(..), servers).map_err(|error| format!("no proxy: {error}"))?;
+            let proxy =
+                Proxy::start(random.u64(..), servers).map_err(|error| format!("no proxy: {error}"))?;
             Some((proxy, stranger))
         } else {
             None
@@ -183,7 +184,8 @@ impl<'s> Arena<'s> {
     }
 
     fn work(&mut self, lasting: Duration) -> Result<(), String> {
-        let removals = if self.setting.sweep { self.random.u32(..=2 + u32::from(self.setting.links) / 8) } else { 0 };
+        let removals =
+            if self.setting.sweep { self.random.u32(..=2 + u32::from(self.setting.links) / 8) } else { 0 };
         // The moment of a kill is drawn; nothing waits for it.
         let pause = lasting / (removals + 1);
         for _ in 0..removals {
@@ -248,6 +250,7 @@ impl<'s> Arena<'s> {
         for side in sides {
             self.tally.kill(*side, self.setting.carriage, Moment::after(self.last[*side as usize]));
             let missing = self.sweep.missing(self.directory.path(), *side);
+            let missing = missing.map_err(|error| format!("a file cannot be moved away: {error}"))?;
             self.judge.bereave(&missing);
             let compacted = self.readers[*side as usize].compact();
             compacted.map_err(|error| format!("the log of the {side}: {error}"))?;
@@ -351,7 +354,8 @@ impl<'s> Arena<'s> {
         }
         self.kill(&Side::BOTH, Duration::ZERO)?;
         self.tally.judged(self.judge.judged());
-        self.tally.sweep(self.sweep.removed, self.sweep.bereft);
+        let Sweep { removed, replacements, bereft, .. } = self.sweep;
+        self.tally.sweep(removed, replacements, bereft);
         Ok(())
     }
 }
@@ -368,7 +372,10 @@ fn describe(violation: &crate::Violation) -> String {
 fn directory() -> Result<TempDir, String> {
     let memory = std::path::Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    tempfile::Builder::new().prefix("tcpshm-kill-").tempdir_in(place).map_err(|error| format!("no directory: {error}"))
+    tempfile::Builder::new()
+        .prefix("tcpshm-kill-")
+        .tempdir_in(place)
+        .map_err(|error| format!("no directory: {error}"))
 }
 
 /// A port that the system chose, kept by a socket that does not listen.

@@ -81,7 +81,9 @@ impl Options {
         let proxy = if setting.proxy { "with" } else { "without" };
         let sweep = if self.sweep { " --sweep" } else { "" };
         let seed = self.seed;
-        format!("proof kill --seed {seed} --carrier {carriage} --links {links} --proxy {proxy} --kills {kills}{sweep}")
+        format!(
+            "proof kill --seed {seed} --carrier {carriage} --links {links} --proxy {proxy} --kills {kills}{sweep}"
+        )
     }
 
     /// What must have happened in a long run with these settings.
@@ -119,7 +121,7 @@ impl Options {
             ]);
         }
         if self.sweep {
-            required.extend(["files removed", "ends by a missing file"]);
+            required.extend(["files removed", "files replaced", "ends by a missing file"]);
         }
         required
     }
@@ -134,7 +136,8 @@ pub fn run(options: &Options) -> Result<(), String> {
     for setting in &settings {
         let began = Instant::now();
         let result = setting.run();
-        let mut tally = result.map_err(|text| format!("{text}\nto repeat it: {}", options.repeat(setting)))?;
+        let mut tally =
+            result.map_err(|text| format!("{text}\nto repeat it: {}", options.repeat(setting)))?;
         println!(
             "carrier={:<8} links={:<3} proxy={:<5} kills={} committed={} effects_repeated={} resumed_p50_us={} p99_us={} max_us={} seconds={:.1}",
             setting.carriage,

@@ -15,6 +15,10 @@ use super::side::Side;
 pub(super) struct Sweep {
     /// The links of which each side once had a file.
     made: [BTreeSet<u16>; 2],
+    /// Files in whose places others stand.
+    replaced: BTreeSet<(Side, u16)>,
+    /// How many that were, in all.
+    pub(super) replacements: u64,
     /// Files that were removed.
     pub(super) removed: u64,
     /// Files that were still gone when their owner was killed.
@@ -22,33 +26,62 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    /// Removes the file of one side of one link, if there is one, and says which.
+    /// Removes the file of one side of one link, or puts a copy in its place, and says which. If there is none,
+    /// nothing happens.
     pub(super) fn sweep(
         &mut self,
         directory: &Path,
         links: u16,
         random: &mut Rng,
     ) -> io::Result<Option<(Side, u16)>> {
-        let (side, link) = (Side::BOTH[random.usize(..2)], random.u16(..links));
-        match fs::remove_file(file(directory, side, link)) {
-            Ok(()) => {
-                self.made[side as usize].insert(link);
-                self.removed += 1;
-                Ok(Some((side, link)))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        if random.bool() {
+            self.move_away(directory, |_| true)?;
         }
+        let (side, link) = (Side::BOTH[random.usize(..2)], random.u16(..links));
+        let file = file(directory, side, link);
+        let replace = random.u8(..4) == 0;
+        let swept = if replace { replace_with_a_copy(directory, &file) } else { fs::remove_file(&file) };
+        match swept {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            swept => swept?,
+        }
+        self.made[side as usize].insert(link);
+        if replace {
+            self.replacements += 1;
+            self.replaced.insert((side, link));
+        } else {
+            self.removed += 1;
+            self.replaced.remove(&(side, link));
+        }
+        Ok(Some((side, link)))
     }
 
-    /// `side` is dead: of which links there was a file once and is none now.
-    pub(super) fn missing(&mut self, directory: &Path, side: Side) -> BTreeSet<u16> {
+    /// Does what a person has to do with files that stand in the place of others.
+    fn move_away(&mut self, directory: &Path, which: impl Fn(Side) -> bool) -> io::Result<()> {
+        let away: Vec<(Side, u16)> = self.replaced.iter().copied().filter(|(side, _)| which(*side)).collect();
+        for (side, link) in away {
+            self.replaced.remove(&(side, link));
+            fs::remove_file(file(directory, side, link))?;
+        }
+        Ok(())
+    }
+
+    /// `side` is dead: of which links there was a file once and is none of its own now.
+    pub(super) fn missing(&mut self, directory: &Path, side: Side) -> io::Result<BTreeSet<u16>> {
+        self.move_away(directory, |owner| owner == side)?;
         let made = self.made[side as usize].iter();
         let missing = made.filter(|link| !file(directory, side, **link).exists());
         let missing: BTreeSet<u16> = missing.copied().collect();
         self.bereft += missing.len() as u64;
-        missing
+        Ok(missing)
     }
+}
+
+/// A restored backup, say.
+fn replace_with_a_copy(directory: &Path, file: &Path) -> io::Result<()> {
+    let copy = directory.join("copy");
+    fs::copy(file, &copy)?;
+    fs::rename(copy, file)
 }
 
 /// The link file of one side.

@@ -79,7 +79,8 @@ impl Tally {
 
     /// What the judge has seen.
     pub fn judged(&mut self, judged: Judged) {
-        let Judged { committed, effects, repeated, replies, happened, did_not, resets, lost, unseen } = judged;
+        let Judged { committed, effects, repeated, replies, happened, did_not, resets, lost, unseen } =
+            judged;
         self.add(JUDGED, "committed", committed);
         self.add(JUDGED, "effects", effects);
         self.add(JUDGED, "effects repeated", repeated);
@@ -99,14 +100,19 @@ impl Tally {
     }
 
     /// What was swept away.
-    pub fn sweep(&mut self, removed: u64, bereft: u64) {
+    pub fn sweep(&mut self, removed: u64, replaced: u64, bereft: u64) {
         self.add(SWEEP, "files removed", removed);
+        self.add(SWEEP, "files replaced", replaced);
         self.add(SWEEP, "files gone at a kill", bereft);
     }
 
     /// Kills at moments at which something was under way.
     pub fn inside(&self) -> u64 {
-        [Moment::Committing, Moment::Answering, Moment::Consuming].map(name).map(|name| self.count(name)).iter().sum()
+        [Moment::Committing, Moment::Answering, Moment::Consuming]
+            .map(name)
+            .map(|name| self.count(name))
+            .iter()
+            .sum()
     }
 
     /// Adds the counts of another run.

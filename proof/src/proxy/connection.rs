@@ -67,10 +67,8 @@ impl Connection {
 
     /// How many bytes may go this way before something happens.
     fn limit(&self, way: Way) -> u64 {
-        let striking = matches!(
-            self.fate.kind,
-            Kind::Stall | Kind::Cut | Kind::Reset | Kind::Deaf | Kind::HalfOpen
-        );
+        let striking =
+            matches!(self.fate.kind, Kind::Stall | Kind::Cut | Kind::Reset | Kind::Deaf | Kind::HalfOpen);
         if striking && self.fate.way == way && !self.counted { self.fate.after } else { u64::MAX }
     }
 
@@ -108,7 +106,8 @@ impl Connection {
         }
         self.due = due;
         let fired = match self.fate.kind {
-            Kind::Split | Kind::Join => self.up.pieces + self.down.pieces > 4,
+            Kind::Split => self.up.pieces + self.down.pieces > 4,
+            Kind::Join => self.up.gathered + self.down.gathered > 0,
             Kind::Plain | Kind::Astray => self.up.passed > 0,
             _ => false,
         };

@@ -29,8 +29,10 @@ pub(super) struct Flow {
     since: Option<Instant>,
     /// When the next pieces may go.
     next: Option<Instant>,
-    /// Pieces passed on, or times that bytes were gathered.
+    /// Pieces passed on.
     pub(super) pieces: u64,
+    /// Times that bytes had to wait for more of them.
+    pub(super) gathered: u64,
     /// What was read, if somebody wants it again.
     pub(super) record: Option<Vec<u8>>,
 }
@@ -94,6 +96,7 @@ impl Flow {
                 Kind::Join if most < fate.piece && !self.ended => {
                     let due = self.since.unwrap_or(now) + GATHERING;
                     if due > now {
+                        self.gathered += 1;
                         return Ok(Some(due));
                     }
                     most

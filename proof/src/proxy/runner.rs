@@ -36,7 +36,7 @@ pub(super) struct Runner {
 
 #[derive(Debug)]
 enum Guest {
-    Connection(Connection),
+    Connection(Box<Connection>),
     Replay(Replay),
 }
 
@@ -114,7 +114,7 @@ impl Runner {
                 // Pieces are to arrive apart. A connection that has failed already does not care.
                 let _ = stream.set_nodelay(true);
             }
-            let place = self.put(Guest::Connection(Connection::new(near, far, fate)))?;
+            let place = self.put(Guest::Connection(Box::new(Connection::new(near, far, fate))))?;
             self.pump(place, now)?;
         }
     }
@@ -158,9 +158,7 @@ impl Runner {
 
     fn end_all_but_plain(&mut self) {
         for place in &mut self.places {
-            let plain = |guest: &Guest| {
-                matches!(guest, Guest::Connection(connection) if connection.fate.kind == Kind::Plain)
-            };
+            let plain = |guest: &Guest| matches!(guest, Guest::Connection(connection) if connection.fate.kind == Kind::Plain);
             if place.as_ref().is_some_and(|guest| !plain(guest)) {
                 *place = None;
             }

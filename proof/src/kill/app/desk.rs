@@ -294,13 +294,10 @@ impl Desk {
     }
 }
 
-/// Claims room, writes into it and thinks better of it, in one way or the other.
+/// Claims room, writes into it and thinks better of it.
 fn abandon(link: &mut Link<'_>, tools: &mut Tools) {
     if let Ok(mut slot) = link.claim(KIND, tools.random.usize(..400)) {
         tools.random.fill(&mut slot);
-        if tools.random.bool() {
-            std::mem::forget(slot);
-        }
     }
 }
 

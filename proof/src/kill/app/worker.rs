@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tcpshm_driver::{
-    Carrier, Connected, Disconnected, Dispute, FileError, Handler, Link, LoginRefused, Name, Policy, Received,
-    ResetReport, ViewError,
+    Carrier, Connected, Disconnected, Dispute, FileError, Handler, Link, LoginRefused, Name, Policy,
+    Received, ResetReport, ViewError,
 };
 
 use super::command::{Options, client_name, named};
@@ -157,4 +157,3 @@ impl Worker {
         eprintln!("life {}, link {:?}: {text}", self.tools.life, self.turn);
     }
 }
-

@@ -65,7 +65,12 @@ impl Link {
     }
 
     /// `side` wrote this down.
-    pub(super) fn record(&mut self, side: Side, record: Record, judged: &mut Judged) -> Result<(), Violation> {
+    pub(super) fn record(
+        &mut self,
+        side: Side,
+        record: Record,
+        judged: &mut Judged,
+    ) -> Result<(), Violation> {
         match record.act {
             Act::Found => self.found(side, record, judged),
             Act::Reset => {
@@ -98,7 +103,8 @@ impl Link {
         }
         if !known {
             self.sessions.push(Session::new(id));
-        } else if self.bereft && self.at[side.other() as usize] != Some(id) && record.start + record.end == 0 {
+        } else if self.bereft && self.at[side.other() as usize] != Some(id) && record.start + record.end == 0
+        {
             self.begin_again(side, id, judged);
         }
         self.at[side as usize] = Some(id);
@@ -146,9 +152,8 @@ impl Link {
 
     /// Whether all that was committed took effect, and all requests were answered.
     pub(super) fn is_settled(&self) -> bool {
-        let settled = |session: &Session| {
-            session.asked.is_empty() && session.streams.iter().all(Stream::is_settled)
-        };
+        let settled =
+            |session: &Session| session.asked.is_empty() && session.streams.iter().all(Stream::is_settled);
         self.sessions.len() <= 1 && self.sessions.iter().all(settled)
     }
 
@@ -205,7 +210,10 @@ impl Session {
         } else if effect.flag == class::REPLY {
             let due = self.asked.pop_front();
             if due != Some(effect.extra) {
-                return wrong(Invariant::ExactlyOnce, format!("{effect:?} came where {due:?} is to be answered"));
+                return wrong(
+                    Invariant::ExactlyOnce,
+                    format!("{effect:?} came where {due:?} is to be answered"),
+                );
             }
             judged.replies += 1;
         }

@@ -41,7 +41,12 @@ impl fmt::Debug for Stream {
         let Self { number, end, open, received, consumed, replayed, .. } = self;
         write!(f, "[sent to {number} @{end}, open {open:?}; taken to {received} @{consumed}, ")?;
         write!(f, "{} open effects, {replayed} of this life; ", self.group.len())?;
-        write!(f, "{} commits without effect, {} effects without commit]", self.sent.len(), self.waiting.len())
+        write!(
+            f,
+            "{} commits without effect, {} effects without commit]",
+            self.sent.len(),
+            self.waiting.len()
+        )
     }
 }
 
@@ -75,7 +80,10 @@ impl Stream {
         }
         if intent.start != self.end {
             let end = self.end;
-            return wrong(Invariant::Monotonic, format!("{intent:?} starts where the stream, of {end}, is not"));
+            return wrong(
+                Invariant::Monotonic,
+                format!("{intent:?} starts where the stream, of {end}, is not"),
+            );
         }
         self.open = Some(intent);
         Ok(())
@@ -176,9 +184,13 @@ impl Stream {
     /// Compares what both have told by now.
     fn compare(&mut self) -> Result<(), Violation> {
         while let (Some(commit), Some(effect)) = (self.sent.front(), self.waiting.front()) {
-            let within = effect.number >= commit.number && effect.number < commit.last();
             let last = effect.number == commit.last();
-            if !within && !(last && effect.hash == commit.hash && effect.end == commit.end) {
+            let fits = if last {
+                effect.hash == commit.hash && effect.end == commit.end
+            } else {
+                effect.number >= commit.number && effect.number < commit.last()
+            };
+            if !fits {
                 let text = format!("{effect:?} took effect where {commit:?} was committed");
                 return wrong(Invariant::ExactlyOnce, text);
             }

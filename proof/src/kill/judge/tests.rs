@@ -95,7 +95,8 @@ fn a_request_and_its_reply_are_settled() {
 
 #[test]
 fn a_log_may_be_read_before_that_of_its_sender() {
-    let judge = judge(&[(Server, effect(1)), (Server, consumed(1)), (Client, intend(1)), (Client, committed(1))]);
+    let judge =
+        judge(&[(Server, effect(1)), (Server, consumed(1)), (Client, intend(1)), (Client, committed(1))]);
     assert_eq!(judge.unwrap().unsettled(), [0; 0]);
 }
 
@@ -136,7 +137,8 @@ fn a_commit_happens_wholly_or_not() {
 
 #[test]
 fn a_reply_and_the_consumption_of_its_request_happen_together() {
-    let start = [(Client, ask(1)), (Client, committed(1)), (Server, request(1)), (Server, message(Act::Answer, 1))];
+    let start =
+        [(Client, ask(1)), (Client, committed(1)), (Server, request(1)), (Server, message(Act::Answer, 1))];
     for (sent, taken) in [(0, 0), (1, 1)] {
         judge(&[&start[..], &[(Server, found(sent, taken))]].concat()).unwrap();
     }
