@@ -101,6 +101,8 @@ impl Flow {
                     }
                     most
                 }
+                // Whole pieces; what is left waits for more.
+                Kind::Join if !self.ended => most / fate.piece * fate.piece,
                 _ => most,
             };
             match to.write(&self.held[..piece]) {
