@@ -3,6 +3,7 @@
 //!
 //! | part | what it does | command |
 //! |---|---|---|
+//! | [`sim`] | random schedules of everything that can happen to a link | `sim` |
 //! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
 //! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
 //! | [`explore`] | every state of a small link | `explore` |
@@ -24,6 +25,7 @@ mod child;
 pub mod flood;
 pub mod kill;
 pub mod proxy;
+pub mod sim;
 pub mod violation;
 pub mod world;
 

@@ -58,12 +58,18 @@ pub enum Failure {
     Harness(String),
 }
 
-/// Ends the run: `invariant` does not hold.
+/// Ends the run: `invariant` does not hold. In a run that nobody watches it is a panic like any other.
+#[track_caller]
 pub fn violate(invariant: Invariant, text: impl fmt::Display) -> ! {
-    panic_any(Violation { invariant, text: text.to_string() })
+    let violation = Violation { invariant, text: text.to_string() };
+    if CAUGHT.with_borrow(Option::is_some) {
+        panic_any(violation);
+    }
+    panic!("{}", Failure::Violation(violation));
 }
 
 /// Ends the run unless `holds`.
+#[track_caller]
 pub fn ensure(holds: bool, invariant: Invariant, text: impl FnOnce() -> String) {
     if !holds {
         violate(invariant, text());

@@ -10,7 +10,7 @@ use tcpshm_protocol::login::{
 use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId, Timing, ViewFault, survey};
 
 use crate::world::disk::Disk;
-use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, sound};
 use crate::world::journal::Journal;
 use crate::world::shared::LiveFile;
 
@@ -101,8 +101,7 @@ impl Client {
         }
         self.open_main(uncertain);
         let nonce = self.nonce();
-        self.proposed =
-            self.disk.open_fresh().map(|file| Session::open(file, nonce).expect("it was surveyed"));
+        self.proposed = self.disk.open_fresh().map(|file| sound(Session::open(file, nonce)));
     }
 
     /// The session it proposes.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use tcpshm_protocol::{
-    Event, Held, Kind, Name, Nonce, ProtocolError, Received, Role, SendError, Session, SessionId,
+    Event, Held, Kind, Name, Nonce, ProtocolError, Received, RecoverError, Role, SendError, Session,
+    SessionId,
 };
 
+use crate::violation::{Invariant, violate};
 use crate::world::disk::Disk;
 use crate::world::journal::Journal;
 use crate::world::message::Message;
@@ -188,8 +190,7 @@ impl Endpoint {
     pub(crate) fn open_main(&mut self, uncertain: bool) {
         self.alive = true;
         let nonce = self.nonce();
-        self.session =
-            self.disk.open_main().map(|file| Session::open(file, nonce).expect("a sound link file"));
+        self.session = self.disk.open_main().map(|file| sound(Session::open(file, nonce)));
         if let Some(session) = &self.session
             && let Some(truth) = self.truths.get_mut(&session.id().get())
         {
@@ -325,4 +326,10 @@ impl Endpoint {
     pub(crate) fn session_id(&mut self) -> SessionId {
         SessionId::new(self.random.u128(1..)).expect("not 0")
     }
+}
+
+/// A file that its owner left, however it was killed, can be opened.
+#[track_caller]
+pub(crate) fn sound<T>(opened: Result<T, RecoverError>) -> T {
+    opened.unwrap_or_else(|error| violate(Invariant::CrashAtomic, error))
 }

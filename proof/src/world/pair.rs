@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tcpshm_protocol::Role;
 use tcpshm_protocol::login::{Carrier, CarrierWish, ClientLogin};
 
+use crate::violation::{Invariant, ensure, violate};
 use crate::world::client::{Client, Next};
 use crate::world::clock::Clock;
 use crate::world::disk::{Directory, Disk};
@@ -193,7 +194,10 @@ impl Pair {
                 return attempt;
             }
         }
-        panic!("no login succeeds: client {:?}, server {:?}", self.client.notes, self.server.notes);
+        violate(
+            Invariant::Live,
+            format!("no login succeeds: client {:?}, server {:?}", self.client.notes, self.server.notes),
+        );
     }
 
     /// Whether both sides are attached.
@@ -340,7 +344,7 @@ impl Pair {
         let mut turns = 0;
         while self.turn() || self.linger() {
             turns += 1;
-            assert!(turns < 100_000, "no end of it: something spins");
+            ensure(turns < 100_000, Invariant::Live, || "no end of it: something spins".into());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use tcpshm_protocol::Session;
 
+use crate::violation::{Invariant, ensure};
 use crate::world::journal::Journal;
 use crate::world::message::Message;
 
@@ -37,7 +38,9 @@ impl Truth {
         let lost = (lost(&mut self.committed, committed), lost(&mut self.consumed, consumed));
         // A commit is there whole or not at all.
         let whole = lost.0 == 0 || uncertain && lost.0 == self.last_commit;
-        assert!(whole && lost.1 <= usize::from(uncertain), "lost {lost:?} committed and consumed messages");
+        ensure(whole && lost.1 <= usize::from(uncertain), Invariant::CrashAtomic, || {
+            format!("lost {lost:?} committed and consumed messages")
+        });
         self.check_ends(session);
     }
 
@@ -45,11 +48,14 @@ impl Truth {
     pub(crate) fn check_ends(&self, session: &Session<Journal>) {
         let last = |list: &[(u64, Message)]| list.last().map(|(end, _)| *end);
         let (committed, consumed) = (session.committed().position(), session.consumed().position());
-        assert!(
+        ensure(
             last(&self.committed).is_none_or(|end| end == committed.get()),
-            "committed up to {committed}"
+            Invariant::NothingLost,
+            || format!("committed up to {committed}"),
         );
-        assert!(last(&self.consumed).is_none_or(|end| end == consumed.get()), "consumed up to {consumed}");
+        ensure(last(&self.consumed).is_none_or(|end| end == consumed.get()), Invariant::ExactlyOnce, || {
+            format!("consumed up to {consumed}")
+        });
     }
 }
 
@@ -58,8 +64,11 @@ impl Truth {
 pub(crate) fn exactly_once_in_order(receiver: &Truth, sender: &Truth) {
     let consumed = &receiver.consumed;
     let committed = &sender.committed;
-    assert!(consumed.len() <= committed.len(), "{} consumed of {}", consumed.len(), committed.len());
+    let once = Invariant::ExactlyOnce;
+    ensure(consumed.len() <= committed.len(), once, || {
+        format!("{} consumed of {}", consumed.len(), committed.len())
+    });
     for (number, (found, sent)) in consumed.iter().zip(committed).enumerate() {
-        assert_eq!(found, sent, "message {number}");
+        ensure(found == sent, once, || format!("message {number}: {found:?} instead of {sent:?}"));
     }
 }

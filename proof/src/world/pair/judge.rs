@@ -3,6 +3,7 @@
 use tcpshm_protocol::Session;
 
 use super::Pair;
+use crate::violation::{Invariant, ensure};
 use crate::world::truth::{Truth, exactly_once_in_order};
 
 impl Pair {
@@ -33,9 +34,14 @@ impl Pair {
         self.check();
         self.observe();
         let [client, server] = [self.client.truth().clone(), self.server.truth().clone()];
-        assert_eq!(client.consumed.len(), server.committed.len(), "to the client");
-        assert_eq!(server.consumed.len(), client.committed.len(), "to the server");
+        let arrived = |receiver: &Truth, sender: &Truth| {
+            let (consumed, committed) = (receiver.consumed.len(), sender.committed.len());
+            ensure(consumed == committed, Invariant::NothingLost, || format!("{consumed} of {committed}"));
+        };
+        arrived(&client, &server);
+        arrived(&server, &client);
         let at_end = |session: &Session<_>| session.standing().acked == session.committed().position();
-        assert!(at_end(self.client.session()) && at_end(self.server.session()), "every ack arrived");
+        let acked = at_end(self.client.session()) && at_end(self.server.session());
+        ensure(acked, Invariant::Live, || "an ack never arrived".into());
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tcpshm_protocol::Session;
 
 use super::{Connection, Note, Pair};
+use crate::violation::{Invariant, ensure};
 
 impl Pair {
     /// Lets time pass, waking each side when it asked to be woken and no sooner. Panics if a side asks
@@ -20,10 +21,10 @@ impl Pair {
             self.clock.advance(next.saturating_duration_since(now));
             self.tick();
             wakes += 1;
-            assert!(wakes < 100_000, "woken {wakes} times in {duration:?}");
+            ensure(wakes < 100_000, Invariant::Live, || format!("woken {wakes} times in {duration:?}"));
             self.settle();
             let busy = self.next_wake().is_some_and(|again| again <= self.clock.now());
-            assert!(!busy, "woken with nothing to do");
+            ensure(!busy, Invariant::Live, || "woken with nothing to do".into());
         }
         let left = end.saturating_duration_since(self.clock.now());
         self.clock.advance(left);
