@@ -62,7 +62,8 @@ fn a_connection_carries_each_unconsumed_message_once_and_little_else() {
                 [(up, down, &mut *pair.client, starts[0]), (down, up, &mut *pair.server, starts[1])]
             {
                 let tail = endpoint.session().committed().position().get();
-                let committed = endpoint.truth().committed.iter();
+                let truth = endpoint.truth();
+                let committed = truth.committed.iter();
                 let expected = committed.filter(|(end, _)| *end > start && *end <= tail).count();
                 assert_eq!(messages, expected, "seed {seed}");
                 // A greeting, at most an ack for each message that came, a heartbeat a second.

@@ -11,7 +11,7 @@ use tcpshm_protocol::{InboundFault, ProtocolError};
 pub use counters::Counters;
 
 use crate::violation::{Failure, catch};
-use crate::world::endpoint::{Endpoint, Note};
+use crate::world::endpoint::Note;
 use crate::world::pair::Pair;
 
 /// What came of a schedule that broke nothing.
@@ -44,9 +44,7 @@ fn schedule(seed: u64, counters: &mut Counters) -> Trace {
     }
     count(&pair, counters);
     schedule::finish(&mut pair);
-    let delivered =
-        |endpoint: &Endpoint| endpoint.truths.values().map(|truth| truth.consumed.len()).sum::<usize>();
-    counters.delivered += delivered(&pair.client) + delivered(&pair.server);
+    counters.delivered += pair.client.history.consumed() + pair.server.history.consumed();
     Trace { hash: random.u64(..), events }
 }
 

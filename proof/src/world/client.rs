@@ -9,7 +9,7 @@ use tcpshm_protocol::login::{
 };
 use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId, Timing, ViewFault, survey};
 
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Doing};
 use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, sound};
 use crate::world::journal::Journal;
 use crate::world::shared::LiveFile;
@@ -71,22 +71,21 @@ impl Client {
 
     /// Starts the process on what the disk holds.
     pub fn start(&mut self) {
-        let uncertain = self.disk.is_dead();
         self.disk.revive();
-        self.open(uncertain);
+        self.open();
     }
 
     /// Starts the process and kills it after so many steps of its start.
     pub fn start_until(&mut self, steps: u64) {
-        let uncertain = self.disk.is_dead();
         self.disk.revive();
         self.disk.burn_after(steps);
-        self.open(uncertain);
+        self.open();
         self.kill();
     }
 
     /// Finishes what a kill interrupted, and opens what there is.
-    fn open(&mut self, uncertain: bool) {
+    fn open(&mut self) {
+        self.disk.begin(Doing::Recovery);
         let confirmed =
             self.disk.open_fresh().map(|file| survey(&file).map(|found| found.current().is_some()));
         match confirmed {
@@ -99,7 +98,7 @@ impl Client {
         if self.disk.is_dead() {
             return;
         }
-        self.open_main(uncertain);
+        self.open_main();
         let nonce = self.nonce();
         self.proposed = self.disk.open_fresh().map(|file| sound(Session::open(file, nonce)));
     }
@@ -133,6 +132,7 @@ impl Client {
         login: &mut ClientLogin,
         inbox: &mut Vec<u8>,
     ) -> (Next, bool) {
+        self.disk.begin(Doing::Login);
         let bytes = std::mem::take(inbox);
         let mut input = &bytes[..];
         let step = login.handle_input(&mut input);
@@ -215,6 +215,7 @@ impl Client {
         if is_proposed {
             self.disk.switch();
             let old = std::mem::replace(&mut self.endpoint.session, self.proposed.take());
+            self.forget_lent();
             let theirs = self.peer_undelivered.take();
             self.notes.extend(old.map(|old| Note::Reset { mine: old.undelivered(), theirs }));
         }

@@ -1,20 +1,18 @@
 //! What a client and a server have in common: a process with one link, a disk and an application.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use tcpshm_protocol::{
-    Event, Held, Kind, Name, Nonce, ProtocolError, Received, RecoverError, Role, SendError, Session,
-    SessionId,
+    Delivered, Event, Held, Name, Nonce, ProtocolError, RecoverError, RefusedReason, Role, Session, SessionId,
 };
 
 use crate::violation::{Invariant, violate};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Doing};
 use crate::world::journal::Journal;
 use crate::world::message::Message;
 use crate::world::shared::LiveFile;
-use crate::world::truth::Truth;
-use crate::world::wire::frame_size;
+use crate::world::truth::{History, Truth};
 
 pub use crate::world::host::{App, Configuration, Note, Policy};
 
@@ -38,14 +36,20 @@ pub struct Endpoint {
     /// Added to the numbers of messages, so that two histories differ.
     pub salt: u64,
     /// What it really did, for each session.
-    pub truths: BTreeMap<u128, Truth>,
+    pub history: History,
+    /// What the other side really did.
+    pub(crate) peer_history: History,
     /// The directory in which it looks for the peer's file; `None` if it sees none of it.
     pub neighbour: Option<Disk>,
     pub(crate) session: Option<Session<Journal>>,
     /// The peer's file, while shared memory carries the session.
     pub(crate) view: Option<LiveFile>,
     pub(crate) random: fastrand::Rng,
-    held: VecDeque<Held>,
+    /// Why it could not consume.
+    pub(super) refusals: Vec<RefusedReason>,
+    pub(super) held: VecDeque<Held>,
+    /// What it was given in this life and has not consumed, oldest first.
+    pub(super) unconsumed: VecDeque<(Delivered, Message)>,
     alive: bool,
 }
 
@@ -60,68 +64,16 @@ impl Endpoint {
             notes: Vec::new(),
             delivered: Vec::new(),
             salt: 0,
-            truths: BTreeMap::new(),
+            history: History::default(),
+            peer_history: History::default(),
             neighbour: None,
             session: None,
             view: None,
             random: fastrand::Rng::with_seed(seed ^ role as u64),
+            refusals: Vec::new(),
             held: VecDeque::new(),
+            unconsumed: VecDeque::new(),
             alive: false,
-        }
-    }
-
-    // ---- the application ----
-
-    /// Commits the next message.
-    pub fn send(&mut self, len: usize) -> Result<(), SendError> {
-        let message = self.next_message(len);
-        self.make_room(len);
-        let session = self.session.as_mut().ok_or(SendError::NotEstablished)?;
-        let end = session.send(message.kind, &message.payload)?.position().get();
-        self.truth().commit([(end, message)]);
-        Ok(())
-    }
-
-    /// Commits several messages as one.
-    pub fn send_batch(&mut self, lens: &[usize]) -> Result<(), SendError> {
-        let first = self.truth().committed.len() as u64 + self.salt;
-        let messages: Vec<_> = lens
-            .iter()
-            .zip(first..)
-            .map(|(len, number)| Message::numbered(self.role, number, *len))
-            .collect();
-        self.observe();
-        let session = self.session.as_mut().ok_or(SendError::NotEstablished)?;
-        let mut end = session.committed().position().get();
-        let mut batch = session.batch();
-        for message in &messages {
-            batch.send(message.kind, &message.payload)?;
-        }
-        batch.commit();
-        let ends = messages.into_iter().map(|message| {
-            end += frame_size(message.payload.len());
-            (end, message)
-        });
-        self.truth().commit(ends);
-        Ok(())
-    }
-
-    /// Commits messages until the ring is full.
-    pub fn fill(&mut self, len: usize) -> usize {
-        let mut count = 0;
-        while self.send(len).is_ok() {
-            count += 1;
-        }
-        count
-    }
-
-    /// Gives the held messages to the application again, which does with them what it does now.
-    pub fn release(&mut self) {
-        for _ in 0..self.held.len() {
-            let Some(held) = self.held.pop_front() else { return };
-            let session = self.session.as_mut().expect("messages are held of a session");
-            let received = session.redeem(held).expect("a message of this session");
-            self.handle_message(received);
         }
     }
 
@@ -161,15 +113,14 @@ impl Endpoint {
         self.notes.iter().filter(|note| what(note)).count()
     }
 
-    /// What it really did in the session it has now.
-    pub fn truth(&mut self) -> &mut Truth {
-        let id = self.session.as_ref().map_or(0, |session| session.id().get());
-        self.truths.entry(id).or_default()
+    /// The session it has now; 0 if there is none.
+    pub fn session_number(&self) -> u128 {
+        self.session.as_ref().map_or(0, |session| session.id().get())
     }
 
-    fn next_message(&mut self, len: usize) -> Message {
-        let number = self.truth().committed.len() as u64;
-        Message::numbered(self.role, number + self.salt, len)
+    /// What it really did in the session it has now.
+    pub fn truth(&self) -> Truth {
+        self.history.read(self.session_number(), Truth::clone).unwrap_or_default()
     }
 
     // ---- its life ----
@@ -177,7 +128,7 @@ impl Endpoint {
     pub(crate) fn kill_process(&mut self) {
         self.alive = false;
         (self.session, self.view) = (None, None);
-        self.held.clear();
+        self.forget_lent();
         self.delivered.clear();
     }
 
@@ -187,15 +138,20 @@ impl Endpoint {
     }
 
     /// Opens what is on the disk. The switch of files must be done by now.
-    pub(crate) fn open_main(&mut self, uncertain: bool) {
+    pub(crate) fn open_main(&mut self) {
         self.alive = true;
+        self.disk.begin(Doing::Recovery);
         let nonce = self.nonce();
         self.session = self.disk.open_main().map(|file| sound(Session::open(file, nonce)));
-        if let Some(session) = &self.session
-            && let Some(truth) = self.truths.get_mut(&session.id().get())
-        {
-            truth.reconcile(session, uncertain);
+        if let Some(session) = &self.session {
+            self.history.change(session.id().get(), |truth| truth.reconcile(session));
         }
+    }
+
+    /// What was held or lent belongs to a life or a session that is over.
+    pub(crate) fn forget_lent(&mut self) {
+        self.held.clear();
+        self.unconsumed.clear();
     }
 
     // ---- its session on a connection ----
@@ -208,6 +164,7 @@ impl Endpoint {
             let Some(session) = self.session.as_mut().filter(|_| !self.disk.is_dead()) else {
                 break Ok(moved);
             };
+            self.disk.begin(Doing::Input);
             match session.handle_input(now, &mut input) {
                 Ok(Some(event)) => self.handle_event(event),
                 Ok(None) => break Ok(moved),
@@ -225,6 +182,7 @@ impl Endpoint {
         if self.disk.is_dead() {
             return Ok(false);
         }
+        self.disk.begin(Doing::Input);
         let event = session.receive(&view)?;
         let any = event.is_some();
         event.into_iter().for_each(|event| self.handle_event(event));
@@ -234,12 +192,13 @@ impl Endpoint {
     /// Learns what the peer has consumed, if its file tells.
     pub(crate) fn observe(&mut self) {
         if let (Some(view), Some(session)) = (&self.view, &mut self.session) {
+            self.disk.begin(Doing::Input);
             session.observe(view);
         }
     }
 
     /// The peer's progress is looked up when there seems to be no room.
-    fn make_room(&mut self, len: usize) {
+    pub(super) fn make_room(&mut self, len: usize) {
         if self.session.as_ref().is_some_and(|session| !session.has_room(len)) {
             self.observe();
         }
@@ -252,8 +211,7 @@ impl Endpoint {
         }
         match event {
             Event::Message(received) => {
-                let payload = received.payload().to_vec();
-                self.delivered.push(Message { kind: received.kind(), payload });
+                self.check_delivered(&received);
                 self.handle_message(received);
             }
             Event::Writable => {
@@ -266,52 +224,11 @@ impl Endpoint {
         }
     }
 
-    fn handle_message(&mut self, received: Received<'_>) {
-        if self.disk.is_dead() {
-            return;
-        }
-        let message = Message { kind: received.kind(), payload: received.payload().to_vec() };
-        let end = received.position().position().get();
-        match self.app {
-            App::Drop => {}
-            App::Hold => self.hold(received),
-            App::Consume => match self.session().consume(received) {
-                Ok(_) => self.truth().consumed.push((end, message)),
-                Err(refused) => self.hold(refused.received),
-            },
-            App::Echo => self.echo(received, message, end),
-        }
-    }
-
-    fn echo(&mut self, request: Received<'_>, message: Message, end: u64) {
-        let (kind, len) = (message.kind, message.payload.len());
-        let reply = Message { kind: Kind::new(!kind.get()).unwrap_or(kind), ..message.clone() };
-        self.make_room(len);
-        let mut slot = match self.session().claim(reply.kind, len) {
-            Ok(slot) => slot,
-            Err(SendError::Full { .. }) => return self.hold(request),
-            Err(error) => panic!("{error}"),
-        };
-        slot.copy_from_slice(&reply.payload);
-        match slot.commit_consuming(request) {
-            Ok(committed) => {
-                let truth = self.truth();
-                truth.commit([(committed.position().get(), reply)]);
-                truth.consumed.push((end, message));
-            }
-            Err(refused) => self.hold(refused.received),
-        }
-    }
-
-    fn hold(&mut self, received: Received<'_>) {
-        let held = self.session().hold(received).expect("a message of this session");
-        self.held.push_back(held);
-    }
-
     pub(crate) fn disconnected(&mut self) {
         self.observe();
         self.view = None;
         let nonce = self.nonce();
+        self.disk.begin(Doing::Leave);
         if let Some(session) = &mut self.session {
             session.detach(nonce);
         }

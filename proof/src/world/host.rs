@@ -17,6 +17,8 @@ pub enum App {
     Hold,
     /// Forgets it.
     Drop,
+    /// Dies over it, before it is consumed.
+    Die,
 }
 
 /// What a side makes of a peer with another history.

@@ -42,6 +42,7 @@ impl Published for Journal {
     }
 
     fn load(&self, at: usize) -> u64 {
+        self.disk.count_load();
         self.memory.load(at)
     }
 

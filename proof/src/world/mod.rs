@@ -12,6 +12,7 @@
 //!
 //! The sessions, queues, logins and decisions are the real ones.
 
+mod application;
 pub mod carriers;
 pub mod client;
 pub mod clock;

@@ -145,6 +145,8 @@ impl Pair {
         };
         pair.client.neighbour = Some(pair.server.disk.clone());
         pair.server.neighbour = Some(pair.client.disk.clone());
+        pair.client.peer_history = pair.server.history.clone();
+        pair.server.peer_history = pair.client.history.clone();
         pair.client.start();
         pair.server.start();
         pair
@@ -309,7 +311,7 @@ impl Pair {
     /// A copy of one side's directory as it is now, and of what that side really did.
     pub fn snapshot(&self, role: Role) -> Snapshot {
         let endpoint: &Endpoint = if role == Role::Client { &self.client } else { &self.server };
-        Snapshot { role, directory: endpoint.disk.content(), truths: endpoint.truths.clone() }
+        Snapshot { role, directory: endpoint.disk.content(), truths: endpoint.history.copy() }
     }
 
     /// A side is killed, its directory is replaced by a copy, and it starts again.
@@ -321,7 +323,7 @@ impl Pair {
         let endpoint: &mut Endpoint =
             if snapshot.role == Role::Client { &mut self.client } else { &mut self.server };
         endpoint.disk.replace(snapshot.directory);
-        endpoint.truths = snapshot.truths;
+        endpoint.history.replace(snapshot.truths);
         // What a copy says is not what the original said.
         endpoint.salt += 1_000_000;
         match snapshot.role {

@@ -13,7 +13,7 @@ use tcpshm_protocol::{
 };
 
 use crate::world::client::{Next, view_of_peer};
-use crate::world::disk::Disk;
+use crate::world::disk::{Disk, Doing};
 use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
 use crate::world::journal::Journal;
 use crate::world::shared::LiveFile;
@@ -58,22 +58,21 @@ impl Server {
 
     /// Starts the process on what the disk holds.
     pub fn start(&mut self) {
-        let uncertain = self.disk.is_dead();
         self.disk.revive();
-        self.open(uncertain);
+        self.open();
     }
 
     /// Starts the process and kills it after so many steps of its start.
     pub fn start_until(&mut self, steps: u64) {
-        let uncertain = self.disk.is_dead();
         self.disk.revive();
         self.disk.burn_after(steps);
-        self.open(uncertain);
+        self.open();
         self.kill();
     }
 
     /// Finishes what a kill interrupted, and opens what there is.
-    fn open(&mut self, uncertain: bool) {
+    fn open(&mut self) {
+        self.disk.begin(Doing::Recovery);
         let accepted =
             self.disk.open_fresh().map(|file| survey(&file).map(|found| found.current().is_some()));
         match accepted {
@@ -83,7 +82,7 @@ impl Server {
             Some(_) => self.disk.remove_fresh(),
             None => {}
         }
-        self.open_main(uncertain);
+        self.open_main();
     }
 
     // ---- login ----
@@ -95,6 +94,7 @@ impl Server {
         live: bool,
         inbox: &mut Vec<u8>,
     ) -> (Next, bool) {
+        self.disk.begin(Doing::Login);
         let bytes = std::mem::take(inbox);
         let mut input = &bytes[..];
         let step = visit.login.handle_input(&mut input);
@@ -226,6 +226,7 @@ impl Server {
         header.format(&mut file, nonce);
         let session = Session::open(file, nonce).expect("it was just made");
         if let Some(old) = self.endpoint.session.replace(session) {
+            self.endpoint.forget_lent();
             let note = Note::Reset { mine: old.undelivered(), theirs: confirm.undelivered };
             self.notes.push(note);
         }

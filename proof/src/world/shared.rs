@@ -51,6 +51,7 @@ impl Published for LiveFile {
 
     fn load(&self, at: usize) -> u64 {
         assert!(at.is_multiple_of(8), "words are aligned");
+        self.disk.count_load();
         self.disk.read(self.file, |image| crate::world::image::load(image, at))
     }
 

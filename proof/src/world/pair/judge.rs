@@ -4,26 +4,29 @@ use tcpshm_protocol::Session;
 
 use super::Pair;
 use crate::violation::{Invariant, ensure};
-use crate::world::truth::{Truth, exactly_once_in_order};
+use crate::world::truth::{History, Truth, exactly_once_in_order};
 
 impl Pair {
     /// In every session, what one side consumed is a gapless prefix of what the other committed, in
     /// order and byte for byte.
     #[track_caller]
     pub fn check(&self) {
+        let histories = [&self.client.history, &self.server.history].map(History::copy);
         let nothing = Truth::default();
-        for (receiver, sender) in
-            [(&self.client.truths, &self.server.truths), (&self.server.truths, &self.client.truths)]
-        {
-            for (session, truth) in receiver {
-                exactly_once_in_order(truth, sender.get(session).unwrap_or(&nothing));
+        for [receiver, sender] in [[0, 1], [1, 0]] {
+            for (session, truth) in &histories[receiver] {
+                exactly_once_in_order(truth, histories[sender].get(session).unwrap_or(&nothing));
             }
         }
+        self.check_ends();
+    }
+
+    /// Each session stands where its application thinks.
+    #[track_caller]
+    pub fn check_ends(&self) {
         for endpoint in [&*self.client, &*self.server] {
-            if let Some(session) = &endpoint.session
-                && let Some(truth) = endpoint.truths.get(&session.id().get())
-            {
-                truth.check_ends(session);
+            if let Some(session) = &endpoint.session {
+                endpoint.history.read(session.id().get(), |truth| truth.check_ends(session));
             }
         }
     }
@@ -33,7 +36,7 @@ impl Pair {
     pub fn check_complete(&mut self) {
         self.check();
         self.observe();
-        let [client, server] = [self.client.truth().clone(), self.server.truth().clone()];
+        let [client, server] = [self.client.truth(), self.server.truth()];
         let arrived = |receiver: &Truth, sender: &Truth| {
             let (consumed, committed) = (receiver.consumed.len(), sender.committed.len());
             ensure(consumed == committed, Invariant::NothingLost, || format!("{consumed} of {committed}"));
