@@ -45,6 +45,8 @@ enum Part {
     /// The server that is flooded.
     #[command(hide = true)]
     FloodServer(flood::ServerOptions),
+    /// Simulated schedules of everything that can happen to a link.
+    Sim(proof::sim::command::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
             Part::KillApp(options) => kill::app::run(&options),
             Part::Flood(options) => flood::run(&options),
             Part::FloodServer(options) => flood::serve(&options),
+            Part::Sim(options) => proof::sim::command::run(&options),
         },
     };
     match result {

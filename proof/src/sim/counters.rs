@@ -1,34 +1,143 @@
-//! How often the rare things happened.
+//! How often things happened.
 
-/// How often the rare things happened. A schedule that never does them proves nothing.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// A process died.
-    pub deaths: usize,
-    /// A process died while not both were attached.
-    pub deaths_in_login: usize,
-    /// A client noticed the end of its connection.
-    pub cuts: usize,
-    /// A newer login took over.
-    pub takeovers: usize,
-    /// A side gave the other up.
-    pub timeouts: usize,
-    /// Messages were held.
-    pub held: usize,
-    /// A ring was full.
-    pub full: usize,
-    /// Batches were committed.
-    pub batches: usize,
-    /// Messages were consumed.
-    pub delivered: usize,
-    /// Both sides waited for each other.
-    pub stalls: usize,
-    /// Steps after which shared memory carried the link.
-    pub shared: usize,
-    /// The client wished for another carrier than before.
-    pub changes: usize,
-    /// The same, with messages that were held or not known to be consumed.
-    pub burdened: usize,
-    /// A side that read on found that the other had left the memory.
-    pub left: usize,
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How often each thing happened, by its name. A run in which something required never did proves less than
+/// it says, and fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters(BTreeMap<&'static str, u64>);
+
+impl Counters {
+    /// It happened once.
+    pub fn count(&mut self, what: &'static str) {
+        self.add(what, 1);
+    }
+
+    /// It happened so often.
+    pub fn add(&mut self, what: &'static str, times: u64) {
+        if times > 0 {
+            *self.0.entry(what).or_default() += times;
+        }
+    }
+
+    /// It happened if it did.
+    pub fn count_if(&mut self, happened: bool, what: &'static str) {
+        self.add(what, u64::from(happened));
+    }
+
+    /// How often it happened.
+    pub fn get(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    /// Everything that another run counted happened too.
+    pub fn merge(&mut self, other: &Counters) {
+        other.0.iter().for_each(|(what, times)| self.add(what, *times));
+    }
+
+    /// What is required and happened less than `least` times.
+    pub fn missing(&self, least: u64) -> Vec<(&'static str, u64)> {
+        REQUIRED.iter().map(|what| (*what, self.get(what))).filter(|(_, times)| *times < least).collect()
+    }
 }
+
+impl fmt::Display for Counters {
+    /// A line for each, required ones with a star.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = self.0.clone();
+        for what in REQUIRED {
+            all.entry(what).or_default();
+        }
+        all.iter().try_for_each(|(what, times)| {
+            let star = if REQUIRED.contains(what) { '*' } else { ' ' };
+            writeln!(f, "{times:>14} {star} {what}")
+        })
+    }
+}
+
+/// What every run must have seen.
+pub const REQUIRED: &[&str] = &[
+    "images: recovered and judged",
+    "images: torn",
+    "images: played to the end",
+    "crash: inside a commit",
+    "crash: between the stores of a batch",
+    "crash: inside a reply that consumes",
+    "crash: inside an ack",
+    "crash: inside a login",
+    "crash: inside a recovery",
+    "crash: inside a recovery after a crashed recovery",
+    "ring: frame over the end",
+    "ring: exactly full",
+    "ring: both full",
+    "ack: ahead of the cursor",
+    "ack: old one resent",
+    "cut: inside word 0",
+    "cut: inside word 1",
+    "cut: inside a login",
+    "cut: inside a control frame",
+    "login: unconfirmed file found",
+    "login: replayed bytes",
+    "takeover: with bytes in flight",
+    "takeover: over shared memory",
+    "carrier: changed with messages unacked",
+    "copy: restored, and its positions fit",
+    "held: over a reconnect",
+    "time: jump beyond the timeout",
+    "time: went back",
+    "session: stalled",
+    "session: timed out",
+    "session: left the memory",
+    "row: Resumed",
+    "row: Resumed by takeover",
+    "row: Resumed after a lost Ready",
+    "row: Fresh",
+    "row: Fresh with a proposal from before",
+    "row: Reset",
+    "row: PeerLostClient, fresh",
+    "row: PeerLostClient, strict",
+    "row: PeerLostServer, fresh",
+    "row: PeerLostServer, strict",
+    "row: Diverged, fresh",
+    "row: Diverged, strict",
+    "refused: Version",
+    "refused: Malformed",
+    "refused: WrongServer",
+    "refused: Denied",
+    "refused: LimitsShrunk",
+    "refused: StaleConfirm",
+    "refused: ProposalDead",
+    "refused: TokenVoid",
+    "refused: Busy",
+    "refused: PeerLostClient",
+    "refused: PeerLostServer",
+    "refused: Diverged",
+    "refused: KeptFull",
+    "refused: Storage",
+    "refused: Overloaded",
+    "refused: ShuttingDown",
+    "refused: NoCarrier",
+    "refused: Internal",
+    "send: NotEstablished",
+    "send: TooLarge",
+    "send: Full",
+    "send: BatchTooLarge",
+    "send: StreamExhausted",
+    "consume: Waiting",
+    "consume: AlreadyConsumed",
+    "consume: Foreign",
+    "consume: MessagesHeld",
+    "consume: NotDelivered",
+    "fault: Frame",
+    "fault: Control",
+    "fault: Ack",
+    "fault: Left",
+    "ready: Positions",
+    "recover: Header",
+    "recover: Word",
+    "recover: Frame",
+    "recover: FrameAck",
+    "recover: BelowFloor",
+    "link: apart from a failing one",
+];

@@ -1,133 +1,87 @@
-//! One random schedule of everything that can happen to a pair.
+//! What happens, in order.
 
-use std::time::Duration;
+use std::fmt::{self, Write};
 
 use fastrand::Rng;
-use tcpshm_protocol::login::RefusalCode;
 
-use crate::sim::counters::Counters;
-use crate::violation::{Invariant, ensure};
-use crate::world::carriers::CARRIERS;
-use crate::world::endpoint::{App, Configuration, Endpoint, Note};
-use crate::world::pair::{Cut, Pair, Setup};
-use crate::world::pipe::Chunks;
+use crate::sim::event::{Event, Kind};
 
-pub(super) fn setup(random: &mut Rng, seed: u64) -> Setup {
-    let mut configuration = || {
-        let capacity = 64 << random.u32(..3);
-        let largest = random.u32(0..=u32::try_from(capacity).expect("small") - 24);
-        Configuration::new(capacity, largest)
-    };
-    let configurations = [configuration(), configuration()];
-    let room = random.bool().then(|| random.usize(1..300));
-    let carrier = CARRIERS[random.usize(..2)];
-    Setup { configurations, seed, chunks: Chunks::Whole, room, carrier, ..Setup::default() }
+/// A world and everything that happens in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Decides how the world is made, and what is random in it.
+    pub seed: u64,
+    /// What happens. It does not depend on what came of it, so that events can be left out.
+    pub events: Vec<Event>,
 }
 
-/// The client dials, perhaps for another carrier.
-pub(super) fn connect(pair: &mut Pair, random: &mut Rng, counters: &mut Counters) {
-    let before = pair.carrier;
-    pair.carrier = CARRIERS[random.usize(..2)];
-    if pair.carrier != before {
-        counters.changes += 1;
-        let owes = |endpoint: &mut Endpoint| endpoint.held() > 0 || !endpoint.is_idle();
-        counters.burdened += usize::from(owes(&mut pair.client) || owes(&mut pair.server));
+impl Schedule {
+    /// The schedule of a seed: each kind of fault is left out, rare, usual or frequent.
+    pub fn of(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed ^ 0x5ced_0001);
+        let mut weights = Kind::WEIGHTS.to_vec();
+        for (_, weight) in &mut weights {
+            *weight = match random.u32(..8) {
+                0 | 1 => 0,
+                2 => weight.div_ceil(4),
+                7 => *weight * 4,
+                _ => *weight,
+            };
+        }
+        // Without these nothing happens at all.
+        weights.extend([(Kind::Dial, 60), (Kind::Send, 60), (Kind::Settle, 30)]);
+        let count = random.usize(20..120);
+        let events = (0..count).map(|_| Event::draw(&weights, &mut random)).collect();
+        Self { seed, events }
     }
-    pair.connect();
-}
 
-fn endpoint<'a>(pair: &'a mut Pair, random: &mut Rng) -> &'a mut Endpoint {
-    if random.bool() { &mut pair.client } else { &mut pair.server }
-}
-
-fn size(endpoint: &Endpoint, random: &mut Rng) -> usize {
-    // Beyond what the peer takes now and then.
-    random.usize(0..=endpoint.configuration.limits.send.largest() as usize)
-}
-
-/// One thing that happens.
-pub(super) fn step(pair: &mut Pair, random: &mut Rng, counters: &mut Counters) {
-    match random.u32(..100) {
-        0..30 => {
-            let endpoint = endpoint(pair, random);
-            let len = size(endpoint, random);
-            counters.full += usize::from(endpoint.send(len).is_err());
-        }
-        30..36 => {
-            let endpoint = endpoint(pair, random);
-            let lens: Vec<_> = (0..random.usize(..4)).map(|_| size(endpoint, random) / 3).collect();
-            counters.batches += usize::from(endpoint.send_batch(&lens).is_ok());
-        }
-        36..56 => {
-            pair.turn();
-        }
-        56..66 => pair.settle(),
-        66..71 => pair.chunks = Chunks::Random(Rng::with_seed(random.u64(..)), random.usize(1..40)),
-        71..76 => pair.chunks = Chunks::Whole,
-        76..81 => {
-            // Two that echo would echo for ever.
-            let echoes = pair.client.app == App::Echo || pair.server.app == App::Echo;
-            let apps = [App::Consume, App::Hold, if echoes { App::Hold } else { App::Echo }];
-            let endpoint = endpoint(pair, random);
-            endpoint.app = apps[random.usize(..3)];
-            counters.held += endpoint.held();
-            endpoint.release();
-        }
-        81..84 => pair.elapse(Duration::from_millis(random.u64(0..3_000))),
-        84 => pair.elapse(Duration::from_secs(10)),
-        85..88 => connect(pair, random, counters),
-        88..90 => pair.cut(),
-        90..92 => {
-            let bytes = random.u64(0..600);
-            pair.next_cut = Some(if random.bool() { Cut::Up(bytes) } else { Cut::Down(bytes) });
-            connect(pair, random, counters);
-        }
-        92 => pair.freeze(),
-        93 => pair.thaw(),
-        94..98 => {
-            let steps = random.u64(1..20);
-            endpoint(pair, random).disk.burn_after(steps);
-        }
-        98 => pair.restart_client(),
-        _ => pair.restart_server(),
+    /// The schedule that these bytes are: eight for the seed, then four for each event.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let (seed, rest) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let events = rest.chunks_exact(Event::SIZE).take(Self::MOST);
+        let decode = |bytes: &[u8]| Event::decode(bytes.try_into().expect("exact chunks"));
+        Self { seed: u64::from_le_bytes(*seed), events: events.map(decode).collect() }
     }
-    bury(pair, counters);
+
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.seed.to_le_bytes().to_vec();
+        bytes.extend(self.events.iter().flat_map(|event| event.encode()));
+        bytes
+    }
+
+    /// Reads what [`Schedule`]'s `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.trim().as_bytes();
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        let byte = |pair: &[u8]| Some(u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).expect("a byte"));
+        let bytes: Option<Vec<u8>> = digits.chunks_exact(2).map(byte).collect();
+        bytes.filter(|bytes| bytes.len() >= 8).map(|bytes| Self::from_bytes(&bytes))
+    }
+
+    /// How many events an input of a fuzzer can have.
+    const MOST: usize = 200;
 }
 
-/// Whoever died is noticed, and starts again; in one case of eight only to be killed at once.
-pub(super) fn bury(pair: &mut Pair, counters: &mut Counters) {
-    let connected = pair.is_connected();
-    pair.bury();
-    let dead = [!pair.client.is_alive(), !pair.server.is_alive()];
-    counters.deaths += usize::from(dead[0]) + usize::from(dead[1]);
-    counters.deaths_in_login += usize::from(!connected && dead != [false; 2]);
-    if dead[0] {
-        pair.client.start();
-    }
-    if dead[1] {
-        pair.server.start();
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.to_bytes().iter().try_for_each(|byte| write!(text, "{byte:02x}"))?;
+        f.write_str(&text)
     }
 }
 
-/// No more faults: a bounded number of connections, then everything is there.
-pub(super) fn finish(pair: &mut Pair) {
-    pair.client.disk.defuse();
-    pair.server.disk.defuse();
-    (pair.chunks, pair.room, pair.next_cut) = (Chunks::Whole, None, None);
-    (pair.client.app, pair.server.app) = (App::Consume, App::Consume);
-    pair.thaw();
-    pair.cut();
-    let tries = pair.login();
-    ensure(tries <= 3, Invariant::Live, || format!("{tries} connections"));
-    pair.client.release();
-    pair.server.release();
-    pair.elapse(Duration::from_secs(1));
-    pair.check_complete();
-    // A Confirm that was overtaken is refused to a client that has long gone.
-    let bad = |note: &Note| note.is_trouble() && *note != Note::Refused(RefusalCode::StaleConfirm);
-    let refused = pair.client.count(|note| matches!(note, Note::Refused(_)));
-    let troubles = (pair.client.count(bad), pair.server.count(bad), refused);
-    ensure(troubles == (0, 0, 0), Invariant::Decided, || {
-        format!("client {:?}, server {:?}", pair.client.notes, pair.server.notes)
-    });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_comes_back_from_its_text() {
+        for seed in 0..100 {
+            let schedule = Schedule::of(seed);
+            assert_eq!(Schedule::parse(&schedule.to_string()), Some(schedule));
+        }
+        assert_eq!(Schedule::parse("12"), None);
+        assert_eq!(Schedule::parse("zz34567890123456"), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! What an application does with a link, and what it must never see.
 
-use tcpshm_protocol::{Delivered, Kind, Received, RefusedReason, SendError};
+use tcpshm_protocol::{Delivered, Kind, Received, RefusedReason, SendError, Session};
 
 use crate::violation::{Invariant, ensure};
 use crate::world::disk::Doing;
 use crate::world::endpoint::{App, Endpoint};
+use crate::world::journal::Journal;
 use crate::world::message::Message;
 use crate::world::truth::{Intent, Placed};
 use crate::world::wire::frame_size;
@@ -155,22 +156,39 @@ impl Endpoint {
         self.held.push_back(held);
     }
 
+    /// Whether a message was dropped, so that those behind it cannot be consumed one by one.
+    pub fn is_blocked(&self) -> bool {
+        self.unconsumed.len() > self.held.len()
+    }
+
     // ---- what it knows ----
 
+    /// What a reset is about to report is what was committed and is not known to be consumed.
+    pub(super) fn check_report(&self, old: &Session<Journal>) {
+        let report = old.undelivered();
+        let owed = self
+            .history
+            .read(old.id().get(), |truth| truth.committed.len() - truth.committed_below(report.from.get()));
+        let messages = owed.unwrap_or_default();
+        ensure(report.messages == messages as u64, Invariant::Decided, || {
+            format!("a reset reports {report}, and {messages} messages are owed")
+        });
+    }
+
     /// What it is about to do, written down before it does it.
-    fn announce(&mut self, doing: Doing, intent: Intent) {
+    pub(super) fn announce(&mut self, doing: Doing, intent: Intent) {
         self.disk.begin(doing);
         let id = self.session_number();
         self.history.change(id, |truth| truth.intent = Some(intent));
     }
 
     /// It did, or it could not. What a process did when it was killed is found out when it starts again.
-    fn conclude(&mut self, done: bool) {
+    pub(super) fn conclude(&mut self, done: bool) {
         if self.disk.is_dead() {
             return;
         }
         let id = self.session_number();
-        if done {
+        if done && !self.believes_anything {
             let intent = self.history.read(id, |truth| truth.intent.clone()).flatten().unwrap_or_default();
             for (number, placed) in intent.consumed.iter().enumerate() {
                 self.check_consumed(number, placed);
@@ -185,7 +203,7 @@ impl Endpoint {
         self.disk.begin(Doing::Other);
     }
 
-    fn consumed(&mut self, at: Delivered) {
+    pub(super) fn consumed(&mut self, at: Delivered) {
         self.conclude(true);
         self.unconsumed.retain(|(delivered, _)| *delivered != at);
     }
@@ -195,6 +213,9 @@ impl Endpoint {
         let message = Message { kind: received.kind(), payload: received.payload().to_vec() };
         let at = received.position();
         let placed = (at.position().get(), message);
+        if self.believes_anything {
+            return self.unconsumed.push_back((at, placed.1));
+        }
         let last = self.unconsumed.back().map_or_else(|| self.truth_end(), |(at, _)| at.position().get());
         ensure(placed.0 > last, Invariant::ExactlyOnce, || {
             format!("{placed:?} was delivered again: it had come to {last}")
@@ -232,6 +253,6 @@ fn commits(committed: Vec<Placed>) -> Intent {
     Intent { committed, ..Intent::default() }
 }
 
-fn consumes(at: Delivered, message: Message) -> Intent {
+pub(super) fn consumes(at: Delivered, message: Message) -> Intent {
     Intent { consumed: vec![(at.position().get(), message)], ..Intent::default() }
 }

@@ -12,6 +12,7 @@ use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId,
 use crate::world::disk::{Disk, Doing};
 use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, sound};
 use crate::world::journal::Journal;
+use crate::world::ruling::Shown;
 use crate::world::shared::LiveFile;
 
 /// A client with one link.
@@ -28,6 +29,8 @@ pub struct Client {
     disputed: bool,
     peer_silence: Silence,
     peer_undelivered: Option<tcpshm_protocol::Undelivered>,
+    /// What it said of itself last.
+    pub(crate) shown: Option<Shown>,
 }
 
 /// The peer's file, proven to be the memory that the peer writes.
@@ -60,6 +63,7 @@ impl Client {
             disputed: false,
             peer_silence: Silence::default(),
             peer_undelivered: None,
+            shown: None,
         }
     }
 
@@ -153,6 +157,11 @@ impl Client {
     fn welcome(&mut self, login: &mut ClientLogin, welcome: &Welcome) -> Next {
         self.peer_silence = welcome.silence;
         if self.proposed.is_none() && (self.session.is_none() || self.token.is_some()) {
+            if self.disk.is_full() {
+                login.refuse(&Refusal::new(RefusalCode::Storage, ""));
+                self.notes.push(Note::Refused(RefusalCode::Storage));
+                return Next::Close;
+            }
             self.propose(welcome);
         }
         let nonce = self.nonce();
@@ -165,9 +174,27 @@ impl Client {
         let undelivered = self.session.as_ref().filter(|_| held.is_some()).map(Session::undelivered);
         let disputed = self.disputed && held.is_some();
         let token = self.token.take();
+        self.shown = Some(self.say(held.is_some(), token.is_some(), disputed));
         let confirm = Confirm { held, proposed, disputed, token, undelivered, nonce };
         login.confirm(&confirm).expect("it is the turn of a confirm");
         Next::Login
+    }
+
+    /// What a Confirm is about to say.
+    fn say(&self, held: bool, token: bool, disputed: bool) -> Shown {
+        let held = self.session.as_ref().filter(|_| held);
+        let counts = held.and_then(|session| {
+            self.history.read(session.id().get(), |truth| [truth.committed.len(), truth.consumed.len()])
+        });
+        Shown {
+            held: held.map(|session| session.id().get()),
+            counts: counts.unwrap_or_default(),
+            acked: held.map_or(0, |session| session.standing().acked.get()),
+            proposed: self.proposal().map(SessionId::get),
+            token,
+            disputed,
+            past: self.past,
+        }
     }
 
     /// Makes a whole new file for a fresh session.
@@ -186,7 +213,9 @@ impl Client {
         let nonce = self.nonce();
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
-        self.proposed = Some(Session::open(file, nonce).expect("it was just made"));
+        let session = Session::open(file, nonce).expect("it was just made");
+        self.history.change(session.id().get(), |_| ());
+        self.proposed = Some(session);
     }
 
     fn ready(&mut self, now: Instant, ready: &Ready) -> Next {
@@ -216,6 +245,7 @@ impl Client {
             self.disk.switch();
             let old = std::mem::replace(&mut self.endpoint.session, self.proposed.take());
             self.forget_lent();
+            old.iter().for_each(|old| self.endpoint.check_report(old));
             let theirs = self.peer_undelivered.take();
             self.notes.extend(old.map(|old| Note::Reset { mine: old.undelivered(), theirs }));
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::world::image::at;
 use crate::world::journal::Journal;
 use crate::world::shared::LiveFile;
 
@@ -76,6 +77,8 @@ struct State {
     witness: Option<Box<dyn Witness>>,
     /// What the owner is doing, as it says itself, and how many things it has done.
     doing: (Doing, u64),
+    /// How many of the next files cannot be made.
+    full: u32,
     /// What it was doing at its death.
     died_doing: Option<(Doing, u64)>,
     /// Whether more of that was to come.
@@ -130,6 +133,20 @@ impl Directory {
         self.kept.iter().filter_map(|file| self.image(*file))
     }
 
+    /// Whether `other` is what a login may make of this before it is accepted: the main file's nonce is
+    /// another, and if `fresh`, the file that a client proposes is.
+    pub(crate) fn is_untouched(&self, other: &Self, fresh: bool) -> bool {
+        let quiet = |image: Option<&[u8]>| {
+            let mut image = image.map(<[u8]>::to_vec).unwrap_or_default();
+            image.get_mut(at::NONCE..at::NONCE + 8).iter_mut().for_each(|nonce| nonce.fill(0));
+            image
+        };
+        self.main == other.main
+            && self.kept == other.kept
+            && quiet(self.main()) == quiet(other.main())
+            && (fresh || (self.fresh == other.fresh && quiet(self.fresh()) == quiet(other.fresh())))
+    }
+
     /// Changes the main file behind everybody's back.
     pub fn main_mut(&mut self) -> Option<&mut Vec<u8>> {
         self.files.get_mut(&self.main?)
@@ -173,6 +190,7 @@ impl Disk {
             recording: None,
             witness: None,
             doing: (Doing::Other, 0),
+            full: 0,
             died_doing: None,
             died_inside: false,
             random: fastrand::Rng::with_seed(seed),
@@ -254,6 +272,20 @@ impl Disk {
         state.died_doing.map(|(doing, _)| (doing, state.died_inside))
     }
 
+    /// Somebody takes away the files that were kept aside.
+    pub fn release_kept(&self) {
+        let mut state = self.state.borrow_mut();
+        for file in std::mem::take(&mut state.now.kept) {
+            let image = state.now.files.remove(&file).unwrap_or_default();
+            state.unlinked.insert(file, image);
+        }
+    }
+
+    /// The next `files` files cannot be made.
+    pub fn fill_up(&self, files: u32) {
+        self.state.borrow_mut().full = files;
+    }
+
     /// How many words were ever loaded.
     pub fn loads(&self) -> u64 {
         self.loads.get()
@@ -294,6 +326,14 @@ impl Disk {
     pub fn view_fresh(&self) -> Option<LiveFile> {
         let file = self.state.borrow().now.fresh?;
         Some(LiveFile::new(self.clone(), file))
+    }
+
+    /// Whether there is no room for the file that is about to be made.
+    pub(crate) fn is_full(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let full = state.full > 0;
+        state.full = state.full.saturating_sub(1);
+        full
     }
 
     /// Makes a fresh file of zeros. There is none yet.

@@ -37,6 +37,8 @@ pub struct Endpoint {
     pub salt: u64,
     /// What it really did, for each session.
     pub history: History,
+    /// How often its past was exchanged for another.
+    pub(crate) past: u32,
     /// What the other side really did.
     pub(crate) peer_history: History,
     /// The directory in which it looks for the peer's file; `None` if it sees none of it.
@@ -44,9 +46,15 @@ pub struct Endpoint {
     pub(crate) session: Option<Session<Journal>>,
     /// The peer's file, while shared memory carries the session.
     pub(crate) view: Option<LiveFile>,
+    /// The same of the connection before.
+    pub(super) old_view: Option<LiveFile>,
+    /// The last message that it was given in its life before, and did not consume.
+    pub(super) earlier_life: Option<Delivered>,
+    /// Whether its peer may say anything: what it is given is not looked at.
+    pub(crate) believes_anything: bool,
     pub(crate) random: fastrand::Rng,
     /// Why it could not consume.
-    pub(super) refusals: Vec<RefusedReason>,
+    pub(crate) refusals: Vec<RefusedReason>,
     pub(super) held: VecDeque<Held>,
     /// What it was given in this life and has not consumed, oldest first.
     pub(super) unconsumed: VecDeque<(Delivered, Message)>,
@@ -65,10 +73,14 @@ impl Endpoint {
             delivered: Vec::new(),
             salt: 0,
             history: History::default(),
+            past: 0,
             peer_history: History::default(),
             neighbour: None,
             session: None,
             view: None,
+            old_view: None,
+            earlier_life: None,
+            believes_anything: false,
             random: fastrand::Rng::with_seed(seed ^ role as u64),
             refusals: Vec::new(),
             held: VecDeque::new(),
@@ -127,7 +139,8 @@ impl Endpoint {
 
     pub(crate) fn kill_process(&mut self) {
         self.alive = false;
-        (self.session, self.view) = (None, None);
+        (self.session, self.view, self.old_view) = (None, None, None);
+        self.earlier_life = self.unconsumed.back().map(|(at, _)| *at);
         self.forget_lent();
         self.delivered.clear();
     }
@@ -144,7 +157,13 @@ impl Endpoint {
         let nonce = self.nonce();
         self.session = self.disk.open_main().map(|file| sound(Session::open(file, nonce)));
         if let Some(session) = &self.session {
-            self.history.change(session.id().get(), |truth| truth.reconcile(session));
+            let id = session.id().get();
+            // A file that somebody brought along.
+            let base = [session.committed().position().get(), session.consumed().position().get()];
+            if self.history.read(id, |_| ()).is_none() {
+                self.history.change(id, |truth| truth.base = base);
+            }
+            self.history.change(id, |truth| truth.reconcile(session));
         }
     }
 
@@ -226,7 +245,7 @@ impl Endpoint {
 
     pub(crate) fn disconnected(&mut self) {
         self.observe();
-        self.view = None;
+        self.old_view = self.view.take();
         let nonce = self.nonce();
         self.disk.begin(Doing::Leave);
         if let Some(session) = &mut self.session {

@@ -11,10 +11,12 @@ use crate::world::clock::Clock;
 use crate::world::disk::{Directory, Disk};
 use crate::world::endpoint::{Configuration, Endpoint, Note};
 use crate::world::pipe::{Chunks, Pipe};
+use crate::world::ruling::{Ruling, Shown};
 use crate::world::server::{Server, Visit};
 use crate::world::truth::Truth;
 
 mod carry;
+mod cut;
 mod judge;
 mod time;
 
@@ -73,6 +75,18 @@ pub struct Snapshot {
     truths: BTreeMap<u128, Truth>,
 }
 
+impl Snapshot {
+    /// Whose it is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The same side without any files.
+    pub fn emptied(self) -> Self {
+        Self { directory: Directory::default(), ..self }
+    }
+}
+
 /// Two processes, the connections between them, and the time.
 ///
 /// Nothing happens by itself: a test sends, connects, cuts and kills, and [`Pair::settle`] lets
@@ -93,6 +107,12 @@ pub struct Pair {
     pub next_cut: Option<Cut>,
     /// What the client wants the next connection to be carried by.
     pub carrier: Carrier,
+    /// What the next one wishes for instead.
+    pub wish: Option<CarrierWish>,
+    /// What the server decided about each login since somebody looked.
+    pub rulings: Vec<Ruling>,
+    /// Rare things that happened to connections since somebody looked.
+    pub sights: Vec<&'static str>,
     connections: Vec<Connection>,
 }
 
@@ -107,6 +127,10 @@ pub struct Connection {
     server: ServerEnd,
     client_inbox: Vec<u8>,
     server_inbox: Vec<u8>,
+    /// What the client's Confirm says.
+    shown: Option<Shown>,
+    /// Where in each direction the stream began, behind the login.
+    stream: [Option<u64>; 2],
     /// Nothing arrives for now.
     frozen: bool,
 }
@@ -128,6 +152,13 @@ enum ServerEnd {
     Gone,
 }
 
+impl Connection {
+    /// What the client's Confirm says, once it is written.
+    pub fn shown(&self) -> Option<Shown> {
+        self.shown.clone()
+    }
+}
+
 impl Pair {
     /// Two running processes that are not connected.
     pub fn new(setup: Setup) -> Self {
@@ -141,6 +172,9 @@ impl Pair {
             room: setup.room,
             next_cut: None,
             carrier: setup.carrier,
+            wish: None,
+            rulings: Vec::new(),
+            sights: Vec::new(),
             connections: Vec::new(),
         };
         pair.client.neighbour = Some(pair.server.disk.clone());
@@ -170,10 +204,10 @@ impl Pair {
             Some(Cut::Down(bytes)) => (None, Some(bytes)),
             None => (None, None),
         };
-        let wish = match self.carrier {
+        let wish = self.wish.take().unwrap_or(match self.carrier {
             Carrier::Tcp => CarrierWish::Tcp,
             Carrier::Shm => CarrierWish::Shm,
-        };
+        });
         self.connections.push(Connection {
             up: Pipe::new(up, self.room, true),
             down: Pipe::new(down, self.room, true),
@@ -181,6 +215,8 @@ impl Pair {
             server: ServerEnd::Login(Visit::new()),
             client_inbox: Vec::new(),
             server_inbox: Vec::new(),
+            shown: None,
+            stream: [None; 2],
             frozen: false,
         });
     }
@@ -262,6 +298,47 @@ impl Pair {
         self.server_writes(newest);
     }
 
+    /// The bytes that a client once sent arrive again on a connection of their own. What is answered,
+    /// nobody reads.
+    pub fn replay(&mut self, bytes: &[u8], shown: Option<Shown>) {
+        let mut up = Pipe::new(None, None, true);
+        up.inject(bytes);
+        // In front: the newest connection is the client's.
+        self.connections.insert(
+            0,
+            Connection {
+                up,
+                down: Pipe::new(None, None, false),
+                client: ClientEnd::Gone,
+                server: ServerEnd::Login(Visit::new()),
+                client_inbox: Vec::new(),
+                server_inbox: Vec::new(),
+                shown,
+                stream: [None; 2],
+                frozen: false,
+            },
+        );
+    }
+
+    /// The connections there are, oldest first.
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// Bytes that nobody sent arrive at a side, on the newest connection.
+    pub fn inject(&mut self, to: Role, bytes: &[u8]) {
+        let Some(connection) = self.connections.last_mut() else { return };
+        match to {
+            Role::Client => connection.down.inject(bytes),
+            Role::Server => connection.up.inject(bytes),
+        }
+    }
+
+    /// One side reads or writes one chunk on the newest connection.
+    pub fn step_newest(&mut self, role: Role, reads: bool) {
+        self.step(role, reads, self.connections.len().saturating_sub(1));
+    }
+
     /// The newest connection.
     #[track_caller]
     pub fn connection(&mut self) -> &mut Connection {
@@ -316,20 +393,43 @@ impl Pair {
 
     /// A side is killed, its directory is replaced by a copy, and it starts again.
     pub fn restore(&mut self, snapshot: Snapshot) {
-        match snapshot.role {
-            Role::Client => self.kill_client(),
-            Role::Server => self.kill_server(),
-        }
-        let endpoint: &mut Endpoint =
-            if snapshot.role == Role::Client { &mut self.client } else { &mut self.server };
+        let role = snapshot.role;
+        self.kill(role);
+        self.put_in_place(snapshot);
+    }
+
+    /// The same, with files that no other copy ever was of.
+    pub fn exchange(&mut self, files: Snapshot) {
+        let salt = self.endpoint_mut(files.role).salt;
+        let role = files.role;
+        self.restore(files);
+        self.endpoint_mut(role).salt = salt;
+    }
+
+    /// A side that is dead finds a copy of its directory, and starts.
+    pub fn put_in_place(&mut self, snapshot: Snapshot) {
+        let endpoint = self.endpoint_mut(snapshot.role);
         endpoint.disk.replace(snapshot.directory);
         endpoint.history.replace(snapshot.truths);
+        endpoint.past += 1;
         // What a copy says is not what the original said.
         endpoint.salt += 1_000_000;
         match snapshot.role {
             Role::Client => self.client.start(),
             Role::Server => self.server.start(),
         }
+    }
+
+    /// A side is killed; the other notices.
+    pub fn kill(&mut self, role: Role) {
+        match role {
+            Role::Client => self.kill_client(),
+            Role::Server => self.kill_server(),
+        }
+    }
+
+    fn endpoint_mut(&mut self, role: Role) -> &mut Endpoint {
+        if role == Role::Client { &mut self.client } else { &mut self.server }
     }
 
     /// A side loses everything.
@@ -356,6 +456,19 @@ impl Pair {
         shared && (0..100).any(|_| self.server_polls() | self.client_polls())
     }
 
+    /// One side reads or writes one chunk on one connection, and looks into the other's file.
+    pub fn step(&mut self, role: Role, reads: bool, index: usize) {
+        let index = index % self.connections.len().max(1);
+        let frozen = self.connections.get(index).is_some_and(|connection| connection.frozen);
+        match (role, reads && !frozen) {
+            (Role::Client, true) => self.client_polls() | self.client_reads(index),
+            (Role::Server, true) => self.server_polls() | self.server_reads(index),
+            (Role::Client, false) => self.client_writes(index),
+            (Role::Server, false) => self.server_writes(index),
+        };
+        self.bury();
+    }
+
     /// One chunk of bytes out and in, everywhere, and one look at each side into the other's file; whether
     /// anything moved.
     pub fn turn(&mut self) -> bool {
@@ -368,7 +481,8 @@ impl Pair {
                 moved |= self.client_reads(index);
             }
             self.bury();
-            if self.connections.get(index).is_some_and(Connection::is_cut) {
+            if let Some(cut) = self.connections.get(index).filter(|connection| connection.is_cut()) {
+                self.sights.extend(cut.place_of_cut());
                 self.hang_up(index);
                 moved = true;
             }

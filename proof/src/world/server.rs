@@ -8,14 +8,16 @@ use tcpshm_protocol::login::{
     UserData, Verdict, Welcome, decide, limits_agreed,
 };
 use tcpshm_protocol::{
-    AttachmentId, Grant, Header, Position, ResetToken, Role, Session, SessionId, Timing, Undelivered,
-    ViewFault, survey,
+    AttachmentId, Grant, Header, Position, Published, ResetToken, Role, Session, SessionId, Timing,
+    Undelivered, ViewFault, survey,
 };
 
 use crate::world::client::{Next, view_of_peer};
 use crate::world::disk::{Disk, Doing};
 use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::image::at;
 use crate::world::journal::Journal;
+use crate::world::ruling::{Found, Row, Ruling};
 use crate::world::shared::LiveFile;
 
 /// A server that serves one link.
@@ -26,10 +28,20 @@ pub struct Server {
     token: Option<ResetToken>,
     /// How many Hellos were read.
     hellos: u64,
-    /// The Hello of the last Confirm that was accepted, or that made the client delete its proposal: the
-    /// Confirm of an earlier one decides nothing any more.
+    /// The Hello of the last Confirm that was accepted: that of an earlier one decides nothing any more.
     overtaken: u64,
+    /// The proposals that clients were told to forget.
+    dead: Vec<SessionId>,
+    /// What the application, or the directory, says to the next login.
+    pub refuses: Option<RefusalCode>,
+    /// What it said to logins that were none.
+    pub bad_logins: Vec<RefusalCode>,
+    /// The last decision.
+    pub(crate) ruling: Option<Ruling>,
 }
+
+/// How many files it keeps aside.
+const MOST_KEPT: usize = 2;
 
 /// One login on the server's side.
 #[derive(Debug)]
@@ -47,13 +59,23 @@ impl Visit {
 impl Server {
     pub(crate) fn new(disk: Disk, configuration: Configuration, seed: u64) -> Self {
         let endpoint = Endpoint::new(Role::Server, "server", disk, configuration, seed);
-        Self { endpoint, token: None, hellos: 0, overtaken: 0 }
+        Self {
+            endpoint,
+            token: None,
+            hellos: 0,
+            overtaken: 0,
+            dead: Vec::new(),
+            refuses: None,
+            bad_logins: Vec::new(),
+            ruling: None,
+        }
     }
 
     /// Ends the process where it stands.
     pub(crate) fn kill(&mut self) {
         self.kill_process();
         (self.token, self.hellos, self.overtaken) = (None, 0, 0);
+        self.dead.clear();
     }
 
     /// Starts the process on what the disk holds.
@@ -112,6 +134,7 @@ impl Server {
             }
             Err(error) => {
                 self.notes.push(Note::BadLogin(error.to_string()));
+                self.bad_logins.push(error.refusal().code);
                 visit.login.refuse(&error.refusal());
                 (Next::Close, true)
             }
@@ -135,8 +158,70 @@ impl Server {
 
     fn confirm(&mut self, now: Instant, visit: &mut Visit, live: bool, confirm: &Confirm) -> Next {
         let (number, hello) = visit.hello.clone().expect("a confirm follows a hello");
-        if number < self.overtaken {
-            self.refuse(visit, Refusal::new(RefusalCode::StaleConfirm, ""));
+        let streams = limits_agreed(&hello.limits, &self.configuration.limits).expect("any two limits agree");
+        let mut ruling = self.facts(number, &hello, confirm, &streams, live);
+        let next = self.rule(now, visit, confirm, &streams, &mut ruling);
+        self.ruling = Some(ruling);
+        next
+    }
+
+    /// Whether a reset would keep one file more than it may.
+    fn keeps_too_many(&self) -> bool {
+        self.session.is_some() && self.disk.content().kept().count() >= MOST_KEPT
+    }
+
+    /// What the decision depends on.
+    fn facts(&self, number: u64, hello: &Hello, confirm: &Confirm, streams: &Streams, live: bool) -> Ruling {
+        let directory = self.disk.content();
+        Ruling {
+            shown: None,
+            found: directory.main().and_then(Found::read),
+            live,
+            token_valid: confirm.token.is_some() && confirm.token == self.token,
+            stale: number < self.overtaken,
+            dead: confirm.proposed.is_some_and(|proposed| self.dead.contains(&proposed.session)),
+            copy: live && self.is_copy(confirm),
+            refuses: self.refuses,
+            promises: self.keeps_promises(hello),
+            sizes: confirm.proposed.is_some_and(|proposed| proposed.streams == *streams),
+            fits: None,
+            positions: false,
+            row: Row::Refused(RefusalCode::Internal),
+        }
+    }
+
+    /// Whether the live connection is on shared memory, and this login comes from somewhere else: what a
+    /// copy says it has consumed, the original may be reading.
+    fn is_copy(&self, confirm: &Confirm) -> bool {
+        let ours = self
+            .session
+            .as_ref()
+            .is_some_and(|session| confirm.held.is_some_and(|held| held.session == session.id()));
+        let shown = |view: &LiveFile| view.load(at::NONCE) == confirm.nonce.get();
+        ours && self.view.as_ref().is_some_and(|view| !shown(view))
+    }
+
+    fn rule(
+        &mut self,
+        now: Instant,
+        visit: &mut Visit,
+        confirm: &Confirm,
+        streams: &Streams,
+        ruling: &mut Ruling,
+    ) -> Next {
+        let (number, hello) = visit.hello.clone().expect("a confirm follows a hello");
+        let code = if ruling.stale {
+            Some(RefusalCode::StaleConfirm)
+        } else if let Some(code) = self.refuses.take() {
+            Some(code)
+        } else if ruling.dead {
+            Some(RefusalCode::ProposalDead)
+        } else {
+            ruling.copy.then_some(RefusalCode::Busy)
+        };
+        if let Some(code) = code {
+            ruling.row = Row::Refused(code);
+            self.refuse(visit, Refusal::new(code, ""));
             return Next::Close;
         }
         let shown = |session: &Session<Journal>| {
@@ -144,43 +229,65 @@ impl Server {
             session.record(held.map_or(Position::ZERO, |held| held.standing.consumed))
         };
         let record = self.session.as_ref().map(shown);
-        let token_valid = confirm.token.is_some() && confirm.token == self.token;
-        let streams = limits_agreed(&hello.limits, &self.configuration.limits).expect("any two limits agree");
-        let verdict = decide(confirm, record.as_ref(), &streams, live, token_valid);
+        let verdict = decide(confirm, record.as_ref(), streams, ruling.live, ruling.token_valid);
         let (outcome, header) = match verdict {
-            Verdict::Resume { .. } if !self.keeps_promises(&hello) => {
+            Verdict::Resume { .. } if !ruling.promises => {
+                ruling.row = Row::Refused(RefusalCode::LimitsShrunk);
                 self.refuse(visit, Refusal::new(RefusalCode::LimitsShrunk, ""));
                 return Next::Close;
             }
             Verdict::Resume { .. } => (Outcome::Resumed, self.session().header().clone()),
-            Verdict::Fresh(session) => (Outcome::Fresh, self.header(session, streams, &hello)),
-            Verdict::Reset(session) => (Outcome::Reset, self.header(session, streams, &hello)),
+            Verdict::Fresh(session) => (Outcome::Fresh, self.header(session, *streams, &hello)),
+            Verdict::Reset(session) => (Outcome::Reset, self.header(session, *streams, &hello)),
             verdict => {
                 if verdict == Verdict::ProposalDead {
-                    self.overtaken = number;
+                    self.dead.extend(confirm.proposed.map(|proposed| proposed.session));
                 }
                 let refusal = verdict.refusal().expect("everything else is a refusal");
+                ruling.row = Row::Refused(refusal.code);
                 self.refuse_by(visit, &verdict, refusal);
                 return Next::Close;
             }
         };
-        let view = match self.view_for(&hello, &header, confirm) {
-            Ok(view) => view,
+        let unable = match self.view_for(&hello, &header, confirm) {
             Err(fault) => {
                 self.notes.push(Note::NotShared(fault));
-                self.refuse(visit, Refusal::new(RefusalCode::NoCarrier, ""));
-                return Next::Close;
+                RefusalCode::NoCarrier
+            }
+            Ok(_) if outcome != Outcome::Resumed && self.disk.is_full() => RefusalCode::Storage,
+            Ok(_) if outcome == Outcome::Reset && self.keeps_too_many() => RefusalCode::KeptFull,
+            Ok(view) => {
+                ruling.row = Row::Accepted(outcome);
+                self.overtaken = number;
+                self.take_on(now, visit, confirm, &header, outcome, ruling.live, view);
+                return Next::Stream;
             }
         };
+        ruling.row = Row::Refused(unable);
+        self.refuse(visit, Refusal::new(unable, ""));
+        Next::Close
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the facts of one login")]
+    fn take_on(
+        &mut self,
+        now: Instant,
+        visit: &mut Visit,
+        confirm: &Confirm,
+        header: &Header,
+        outcome: Outcome,
+        live: bool,
+        view: Option<LiveFile>,
+    ) {
         if outcome != Outcome::Resumed {
-            self.begin(&header, confirm);
+            self.begin(header, confirm);
         } else if live {
             // The older connection delivers nothing more from here on.
             self.notes.push(Note::Replaced);
             self.disconnected();
+            self.disk.begin(Doing::Login);
         }
         self.accept(now, visit, confirm, outcome, view);
-        Next::Stream
     }
 
     /// The client's file, if shared memory is to carry the link; `None` if TCP is.
@@ -225,8 +332,10 @@ impl Server {
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
         let session = Session::open(file, nonce).expect("it was just made");
+        self.history.change(session.id().get(), |_| ());
         if let Some(old) = self.endpoint.session.replace(session) {
             self.endpoint.forget_lent();
+            self.endpoint.check_report(&old);
             let note = Note::Reset { mine: old.undelivered(), theirs: confirm.undelivered };
             self.notes.push(note);
         }
@@ -240,7 +349,7 @@ impl Server {
         outcome: Outcome,
         view: Option<LiveFile>,
     ) {
-        let (number, hello) = visit.hello.as_ref().expect("a confirm follows a hello");
+        let (_, hello) = visit.hello.as_ref().expect("a confirm follows a hello");
         let grant = Grant {
             outcome,
             attachment: AttachmentId::new(self.random.u64(1..)).expect("not 0"),
@@ -256,7 +365,6 @@ impl Server {
         }
         self.view = view;
         self.token = None;
-        self.overtaken = *number;
         visit.login.ready(&ready).expect("it is the turn of a ready");
         self.notes.push(Note::Connected(outcome));
     }

@@ -37,6 +37,13 @@ impl LiveFile {
     }
 }
 
+impl LiveFile {
+    /// Whether both are mappings of one file.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
 impl Clone for LiveFile {
     /// The same file, without the copies that were lent.
     fn clone(&self) -> Self {

@@ -1,12 +1,9 @@
 //! How bytes get from one side to the other.
 
+use super::judge::{client_untouched, server_untouched};
 use super::{ClientEnd, Connection, Next, Note, Pair, ServerEnd};
 
 impl Connection {
-    pub(super) fn is_cut(&self) -> bool {
-        self.up.is_cut() || self.down.is_cut()
-    }
-
     pub(super) fn is_over(&self) -> bool {
         matches!((&self.client, &self.server), (ClientEnd::Gone, ServerEnd::Gone))
     }
@@ -88,8 +85,13 @@ impl Pair {
         }
         let next = match &mut connection.client {
             ClientEnd::Login(login) => {
+                let before = self.client.disk.content();
                 let (next, stepped) = self.client.handle_login(now, login, &mut connection.client_inbox);
                 moved |= stepped;
+                connection.shown = self.client.shown.take().or(connection.shown.take());
+                if next != Next::Stream {
+                    client_untouched(&before, &self.client);
+                }
                 next
             }
             ClientEnd::Stream => match self.client.handle_stream(now, &mut connection.client_inbox) {
@@ -107,7 +109,11 @@ impl Pair {
         };
         match next {
             Next::Login => {}
-            Next::Stream => connection.client = ClientEnd::Stream,
+            Next::Stream if matches!(connection.client, ClientEnd::Login(_)) => {
+                connection.client = ClientEnd::Stream;
+                connection.stream[1] = Some(connection.down.arrived() - connection.client_inbox.len() as u64);
+            }
+            Next::Stream => {}
             Next::Close => self.hang_up(index),
         }
         self.bury();
@@ -126,9 +132,15 @@ impl Pair {
         }
         match &mut connection.server {
             ServerEnd::Login(visit) => {
+                let before = self.server.disk.content();
                 let (next, stepped) =
                     self.server.handle_login(now, visit, live, &mut connection.server_inbox);
                 moved |= stepped;
+                let shown = connection.shown.clone();
+                if next != Next::Stream {
+                    server_untouched(&before, &self.server);
+                }
+                self.note_ruling(shown);
                 self.server_moves_on(index, next);
             }
             ServerEnd::Stream(_) => match self.server.handle_stream(now, &mut connection.server_inbox) {
@@ -183,8 +195,12 @@ impl Pair {
             for older in &mut self.connections {
                 if matches!(older.server, ServerEnd::Stream(_)) {
                     older.server = ServerEnd::Gone;
+                    let in_flight = !older.up.is_empty() || !older.down.is_empty();
+                    self.sights.extend(in_flight.then_some("takeover: with bytes in flight"));
                 }
             }
+            let connection = &mut self.connections[index];
+            connection.stream[0] = Some(connection.up.arrived() - connection.server_inbox.len() as u64);
         }
         let server = &mut self.connections[index].server;
         *server = match (std::mem::replace(server, ServerEnd::Gone), next) {

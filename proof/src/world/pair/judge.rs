@@ -2,8 +2,12 @@
 
 use tcpshm_protocol::Session;
 
-use super::Pair;
+use super::{ClientEnd, Connection, Pair, ServerEnd};
 use crate::violation::{Invariant, ensure};
+use crate::world::client::Client;
+use crate::world::disk::Directory;
+use crate::world::ruling::{Ruling, Shown, fits};
+use crate::world::server::Server;
 use crate::world::truth::{History, Truth, exactly_once_in_order};
 
 impl Pair {
@@ -47,4 +51,50 @@ impl Pair {
         let acked = at_end(self.client.session()) && at_end(self.server.session());
         ensure(acked, Invariant::Live, || "an ack never arrived".into());
     }
+
+    /// At most one connection is live, and it is the one that the session belongs to.
+    #[track_caller]
+    pub fn check_fenced(&self) {
+        let at_server = |connection: &&Connection| matches!(connection.server, ServerEnd::Stream(_));
+        let at_client = |connection: &&Connection| matches!(connection.client, ClientEnd::Stream);
+        let live = [
+            (self.connections.iter().filter(at_client).count(), self.client.is_attached()),
+            (self.connections.iter().filter(at_server).count(), self.server.is_attached()),
+        ];
+        for (count, attached) in live {
+            ensure(count == usize::from(attached), Invariant::Fenced, || {
+                format!("{count} connections are live, attached: {attached}")
+            });
+        }
+    }
+
+    /// A mapping of an earlier connection shows nothing that counts.
+    pub fn look_at_old_mappings(&mut self) {
+        self.client.look_at_old_mapping();
+        self.server.look_at_old_mapping();
+    }
+
+    /// Keeps the server's last decision, with what only somebody who knows both sides can tell.
+    pub(super) fn note_ruling(&mut self, shown: Option<Shown>) {
+        let Some(mut ruling) = self.server.ruling.take() else { return };
+        if let (Some(shown), Some(found)) = (&shown, &ruling.found)
+            && shown.past == self.client.past
+        {
+            let [messages, positions] = fits(shown, &self.client.history, &self.server.history, found);
+            (ruling.fits, ruling.positions) = (Some(messages), positions);
+        }
+        self.rulings.push(Ruling { shown, ..ruling });
+    }
+}
+
+/// Up to a Confirm that it accepts a server changes nothing.
+pub(super) fn server_untouched(before: &Directory, server: &Server) {
+    let untouched = server.disk.is_dead() || before.is_untouched(&server.disk.content(), false);
+    ensure(untouched, Invariant::Untouched, || "a login that was not accepted changed the server".into());
+}
+
+/// Up to a Ready that it accepts a client changes nothing but what it proposes.
+pub(super) fn client_untouched(before: &Directory, client: &Client) {
+    let untouched = client.disk.is_dead() || before.is_untouched(&client.disk.content(), true);
+    ensure(untouched, Invariant::Untouched, || "a login that was not accepted changed the client".into());
 }

@@ -1,0 +1,167 @@
+//! What happens to the processes and the files of a link.
+
+use tcpshm_protocol::login::RefusalCode;
+use tcpshm_protocol::{Geometry, Limits, Role};
+
+use crate::sim::event::{Event, Kind};
+use crate::sim::link::Link;
+use crate::sim::names;
+use crate::sim::witness::open_damaged;
+use crate::world::disk::Doing;
+use crate::world::endpoint::Policy;
+use crate::world::image::{self, at};
+use crate::world::pair::Snapshot;
+
+impl Link {
+    pub(super) fn fail(&mut self, event: Event) {
+        let Event { kind, side, a, b, .. } = event;
+        match kind {
+            Kind::Fuse => self.endpoint(side).disk.burn_after(u64::from(a % 24)),
+            Kind::Falter => self.falter(side, a, b),
+            Kind::Lose => self.pair.lose(side),
+            Kind::Copy => self.copy(side),
+            Kind::Restore => self.restore(side, a),
+            Kind::Twin => self.twin(),
+            Kind::Limits => self.limits(side, a, b),
+            Kind::Policy => self.policy(side, a),
+            Kind::Rename => self.rename(a),
+            Kind::Damage => self.damage(side, a, b),
+            Kind::Hostile => self.hostile(side, a, b),
+            Kind::Refuse => self.refuse(side, a),
+            _ => {}
+        }
+    }
+
+    // ---- processes ----
+
+    /// Killed, and killed again while it starts.
+    fn falter(&mut self, side: Role, a: u8, b: u8) {
+        match side {
+            Role::Client => self.pair.kill_client(),
+            Role::Server => self.pair.kill_server(),
+        }
+        let mut crashed = false;
+        for time in 0..=b % 3 {
+            let steps = u64::from(a >> (2 * time) & 3);
+            match side {
+                Role::Client => self.pair.client.start_until(steps),
+                Role::Server => self.pair.server.start_until(steps),
+            }
+            let inside = matches!(self.endpoint(side).disk.death(), Some((Doing::Recovery, true)));
+            if inside {
+                self.count("crash: inside a recovery");
+                let counters = &mut self.tally.borrow_mut().counters;
+                counters.count_if(crashed, "crash: inside a recovery after a crashed recovery");
+            }
+            crashed |= inside;
+        }
+    }
+
+    // ---- files ----
+
+    fn copy(&mut self, side: Role) {
+        self.copies.push(self.pair.snapshot(side));
+        if self.copies.len() > 4 {
+            self.copies.remove(0);
+        }
+    }
+
+    fn restore(&mut self, side: Role, a: u8) {
+        let ours: Vec<_> = self.copies.iter().filter(|copy| copy.role() == side).collect();
+        if let Some(copy) = ours.get(usize::from(a) % ours.len().max(1)) {
+            let copy = (*copy).clone();
+            self.put_back(copy);
+            self.count("files: an older copy put back");
+        }
+    }
+
+    /// A side is killed, and comes up with other files.
+    pub(super) fn put_back(&mut self, copy: Snapshot) {
+        self.taint();
+        self.pair.restore(copy);
+    }
+
+    /// The client's host is gone, unheard, and its clone is there, with what it had when it was made or when
+    /// it ran last.
+    fn twin(&mut self) {
+        let mine = self.pair.snapshot(Role::Client);
+        let other = self.twin.replace(mine.clone()).unwrap_or(mine);
+        self.taint();
+        self.pair.vanish_client();
+        self.pair.put_in_place(other);
+        self.count("files: a clone in place of the original");
+    }
+
+    fn damage(&mut self, side: Role, a: u8, b: u8) {
+        let directory = self.endpoint(side).disk.content();
+        let Some(file) = directory.main() else { return };
+        let mut image = file.to_vec();
+        let place = match a % 5 {
+            0 => usize::from(b),
+            1 => at::ACKED + usize::from(b % 24),
+            2 => at::CONSUMED + usize::from(b % 8),
+            // Where the frames that count begin.
+            _ => {
+                let start = image::load(&image, at::ACKED) & (image::load(&image, 16) - 1);
+                at::FRAMES + usize::try_from(start).expect("a small ring") + usize::from(b % 24)
+            }
+        };
+        let place = place.min(image.len() - 8);
+        if a & 0x10 == 0 {
+            image[place] ^= 1 << (a >> 5);
+        } else {
+            image[place / 8 * 8..][..8].fill(b);
+        }
+        self.count("files: damaged");
+        if let Some(error) = open_damaged(image) {
+            self.count(names::of_recover_error(&error));
+        }
+    }
+
+    // ---- configuration ----
+
+    fn limits(&mut self, side: Role, a: u8, b: u8) {
+        let capacity = 64 << (a % 4);
+        let largest = u32::from(b) % (u32::try_from(capacity).expect("small") - 23);
+        let geometry = Geometry::new(capacity, largest).expect("the largest frame fits");
+        self.endpoint_mut(side).configuration.limits = Limits { send: geometry, accept: geometry };
+        match side {
+            Role::Client => self.pair.restart_client(),
+            Role::Server => self.pair.kill_server(),
+        }
+    }
+
+    fn policy(&mut self, side: Role, a: u8) {
+        let policy = if a & 1 == 0 { Policy::Fresh } else { Policy::Strict };
+        self.endpoint_mut(side).configuration.policy = policy;
+    }
+
+    /// The server comes back under another name: that is another link, with files of its own on both sides.
+    /// A client that insists on the old name is refused until the name is back.
+    fn rename(&mut self, a: u8) {
+        let names = ["server", "server-2"].map(|name| name.parse().expect("a name"));
+        let next = usize::from(self.pair.server.name == names[0]);
+        self.pair.kill_server();
+        let mine = [Role::Client, Role::Server].map(|role| self.pair.snapshot(role));
+        let empty = || mine.clone().map(Snapshot::emptied);
+        let other = self.drawer.take().unwrap_or_else(empty);
+        self.drawer = Some(mine);
+        self.pair.server.name = names[next].clone();
+        self.pair.client.expects = (a & 1 == 0).then(|| names[next].clone());
+        self.pair.kill_client();
+        other.into_iter().for_each(|files| self.pair.exchange(files));
+        self.copies.clear();
+        self.twin = None;
+        self.count("server: came back under another name");
+    }
+
+    /// The application says no, or the directory is full.
+    fn refuse(&mut self, side: Role, a: u8) {
+        let codes =
+            [RefusalCode::Denied, RefusalCode::Overloaded, RefusalCode::ShuttingDown, RefusalCode::Internal];
+        match a % 6 {
+            code @ 0..4 => self.pair.server.refuses = Some(codes[usize::from(code)]),
+            files => self.endpoint(side).disk.fill_up(u32::from(files - 3)),
+        }
+    }
+}
