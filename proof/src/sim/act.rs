@@ -51,7 +51,7 @@ impl Link {
 
     // ---- the application ----
 
-    fn send(&mut self, side: Role, a: u8) {
+    pub(super) fn send(&mut self, side: Role, a: u8) {
         let endpoint = self.endpoint_mut(side);
         let len = size(endpoint.configuration.limits.send.largest(), a);
         if let Err(error) = endpoint.send(len) {

@@ -44,9 +44,14 @@ pub(super) fn check(schedule: &Schedule, counters: &mut Counters) -> Result<(), 
 fn kills_server(event: &Event) -> bool {
     let server = event.side == Role::Server;
     match event.kind {
-        Kind::Kill | Kind::Fuse | Kind::Falter | Kind::Lose | Kind::Restore | Kind::Limits | Kind::Behave => {
-            server
-        }
+        Kind::Kill
+        | Kind::Fuse
+        | Kind::Falter
+        | Kind::Lose
+        | Kind::Restore
+        | Kind::Relapse
+        | Kind::Limits
+        | Kind::Behave => server,
         Kind::Rename | Kind::Hostile => true,
         _ => false,
     }

@@ -93,6 +93,8 @@ kinds! {
     Copy = 12,
     /// A copy is put back.
     Restore = 6,
+    /// A copy is made, the peer is given what is sent then and consumes or holds it, and the copy is put back.
+    Relapse = 4,
     /// The client's host vanishes, and a clone of it comes up in its place.
     Twin = 4,
     /// The files of this link and the next are swapped.

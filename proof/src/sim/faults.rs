@@ -8,7 +8,7 @@ use crate::sim::link::Link;
 use crate::sim::names;
 use crate::sim::witness::open_damaged;
 use crate::world::disk::Doing;
-use crate::world::endpoint::Policy;
+use crate::world::endpoint::{App, Policy};
 use crate::world::image::{self, at};
 use crate::world::pair::Snapshot;
 
@@ -21,6 +21,7 @@ impl Link {
             Kind::Lose => self.pair.lose(side),
             Kind::Copy => self.copy(side),
             Kind::Restore => self.restore(side, a),
+            Kind::Relapse => self.relapse(side, a, b),
             Kind::Twin => self.twin(),
             Kind::Limits => self.limits(side, a, b),
             Kind::Policy => self.policy(side, a),
@@ -47,13 +48,13 @@ impl Link {
                 Role::Client => self.pair.client.start_until(steps),
                 Role::Server => self.pair.server.start_until(steps),
             }
-            let inside = matches!(self.endpoint(side).disk.death(), Some((Doing::Recovery, true)));
-            if inside {
-                self.count("crash: inside a recovery");
-                let counters = &mut self.tally.borrow_mut().counters;
+            let death = self.endpoint(side).disk.death();
+            let counters = &mut self.tally.borrow_mut().counters;
+            if let Some((Doing::Recovery, inside)) = death {
                 counters.count_if(crashed, "crash: inside a recovery after a crashed recovery");
+                counters.count_if(inside, "crash: inside a recovery");
+                crashed |= inside;
             }
-            crashed |= inside;
         }
     }
 
@@ -73,6 +74,23 @@ impl Link {
             self.put_back(copy);
             self.count("files: an older copy put back");
         }
+    }
+
+    /// The copy says the same number of other messages of the same sizes.
+    fn relapse(&mut self, side: Role, a: u8, b: u8) {
+        let copy = self.pair.snapshot(side);
+        let other = self.endpoint_mut(side.other());
+        other.app = if a & 1 == 0 { App::Hold } else { App::Consume };
+        let send = |link: &mut Self| {
+            for _ in 0..=b % 3 {
+                link.send(side, a);
+            }
+        };
+        send(self);
+        self.pair.settle();
+        self.put_back(copy);
+        send(self);
+        self.count("files: an older copy that says as much");
     }
 
     /// A side is killed, and comes up with other files.
@@ -124,6 +142,7 @@ impl Link {
         let capacity = 64 << (a % 4);
         let largest = u32::from(b) % (u32::try_from(capacity).expect("small") - 23);
         let geometry = Geometry::new(capacity, largest).expect("the largest frame fits");
+        self.limits_changed = true;
         self.endpoint_mut(side).configuration.limits = Limits { send: geometry, accept: geometry };
         match side {
             Role::Client => self.pair.restart_client(),
@@ -142,14 +161,17 @@ impl Link {
         let names = ["server", "server-2"].map(|name| name.parse().expect("a name"));
         let next = usize::from(self.pair.server.name == names[0]);
         self.pair.kill_server();
-        let mine = [Role::Client, Role::Server].map(|role| self.pair.snapshot(role));
-        let empty = || mine.clone().map(Snapshot::emptied);
-        let other = self.drawer.take().unwrap_or_else(empty);
-        self.drawer = Some(mine);
+        self.pair.kill_client();
+        let mine = [&*self.pair.client, &*self.pair.server].map(|endpoint| endpoint.disk.content());
+        let tainted = self.tainted.get();
+        let [client, server] = self.drawer.replace(mine).unwrap_or_default();
         self.pair.server.name = names[next].clone();
         self.pair.client.expects = (a & 1 == 0).then(|| names[next].clone());
-        self.pair.kill_client();
-        other.into_iter().for_each(|files| self.pair.exchange(files));
+        if std::mem::replace(&mut self.drawer_tainted, tainted) {
+            self.taint();
+        }
+        self.pair.turn_to(Role::Client, client);
+        self.pair.turn_to(Role::Server, server);
         self.copies.clear();
         self.twin = None;
         self.count("server: came back under another name");

@@ -14,18 +14,18 @@ use crate::world::endpoint::{App, Note, Policy};
 use crate::world::pair::{Pair, Setup};
 use crate::world::pipe::Chunks;
 
-/// How many connections it takes at most: a proposal that is dead, the row that asks for a policy, the reset.
+/// How many connections it takes at most: one that tells that a proposal is dead or what a client disputes, one
+/// that tells the row and asks for a policy, the reset.
 const CONNECTIONS: usize = 3;
+/// With a reset token that may be void by now, one more tells so; with limits that were changed since a
+/// proposal was made, the reset fails once, and the row is told again.
+const LEFT_OVER: usize = 2;
 
 impl Link {
     /// No more faults.
     pub(super) fn stop_faults(&mut self) {
-        for (role, configuration) in [Role::Client, Role::Server].into_iter().zip(self.configurations.clone())
-        {
-            let endpoint = self.endpoint_mut(role);
-            endpoint.configuration.limits.send = configuration.limits.send;
-            endpoint.configuration.limits.accept = Geometry::new(512, 488).expect("the largest frame fits");
-            endpoint.disk.release_kept();
+        for role in [Role::Client, Role::Server] {
+            self.endpoint_mut(role).disk.release_kept();
         }
         let named = self.pair.client.expects.clone();
         if named.is_some_and(|named| named != self.pair.server.name) {
@@ -47,7 +47,9 @@ impl Link {
             }
         }
         let strict = is_strict(&self.pair);
-        match login(&mut self.pair, CONNECTIONS) {
+        let left_over = self.pair.client.has_token() || self.limits_changed;
+        let most = CONNECTIONS + if left_over { LEFT_OVER } else { 0 };
+        match login(&mut self.pair, most) {
             Ok(tries) => {
                 self.judge();
                 self.tally.borrow_mut().counters.add("finish: connections", tries as u64);
@@ -74,11 +76,11 @@ impl Sample {
         ] {
             endpoint.disk.replace(directory.clone());
             endpoint.history.replace(truths.clone());
-            endpoint.configuration.limits.accept = Geometry::new(512, 488).expect("the largest frame fits");
         }
         pair.client.start();
         pair.server.start();
-        match login(&mut pair, CONNECTIONS) {
+        // These have limits of their own.
+        match login(&mut pair, CONNECTIONS + LEFT_OVER) {
             Ok(_) => drain(&mut pair),
             Err(code) => ensure(self.tainted, Invariant::Live, || format!("an image ends refused: {code:?}")),
         }
@@ -102,9 +104,11 @@ fn stop_faults(pair: &mut Pair) {
 /// refused with.
 fn login(pair: &mut Pair, most: usize) -> Result<usize, Option<RefusalCode>> {
     let mut code = None;
-    for tries in 1..=most {
+    let mut tries = 0;
+    while tries < most {
         pair.connect();
         pair.settle();
+        tries += 1;
         if pair.is_connected() {
             return Ok(tries);
         }
@@ -112,8 +116,24 @@ fn login(pair: &mut Pair, most: usize) -> Result<usize, Option<RefusalCode>> {
             Note::Refused(code) => Some(*code),
             _ => None,
         });
+        if code == Some(RefusalCode::LimitsShrunk) && !accepts_all(pair) {
+            // Somebody reads the refusal, and restores the limits.
+            for endpoint in [&mut *pair.client, &mut *pair.server] {
+                endpoint.configuration.limits.accept = all();
+            }
+            tries = 0;
+        }
     }
     Err(code)
+}
+
+/// What takes any stream of these worlds.
+fn all() -> Geometry {
+    Geometry::new(512, 488).expect("the largest frame fits")
+}
+
+fn accepts_all(pair: &Pair) -> bool {
+    [&*pair.client, &*pair.server].iter().all(|endpoint| endpoint.configuration.limits.accept == all())
 }
 
 fn asks_for_policy(code: RefusalCode) -> bool {
@@ -130,6 +150,6 @@ fn drain(pair: &mut Pair) {
     pair.server.release();
     pair.settle();
     pair.elapse(Duration::from_secs(1));
-    pair.check_complete();
-    pair.check();
+    pair.check_arrived();
+    pair.check_wire();
 }

@@ -11,7 +11,8 @@ use crate::sim::event::Event;
 use crate::sim::witness::{Onlooker, Tally};
 use crate::sim::{model, names};
 use crate::violation::{Invariant, ensure, violate};
-use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::disk::Directory;
+use crate::world::endpoint::{Endpoint, Note, Policy};
 use crate::world::pair::{Pair, Setup, Snapshot};
 use crate::world::ruling::{Row, Ruling};
 
@@ -19,8 +20,8 @@ use crate::world::ruling::{Row, Ruling};
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) pair: Pair,
-    /// How both sides were configured at first.
-    pub(super) configurations: [Configuration; 2],
+    /// Whether a side's limits were changed.
+    pub(super) limits_changed: bool,
     /// Whether an older or another copy of a file was put in the place of the original, so that the two sides
     /// may not be the ends of one history.
     pub(super) tainted: Rc<Cell<bool>>,
@@ -28,7 +29,8 @@ pub(super) struct Link {
     /// The clone of the client's host.
     pub(super) twin: Option<Snapshot>,
     /// The files that both sides have under the server's other name.
-    pub(super) drawer: Option<[Snapshot; 2]>,
+    pub(super) drawer: Option<[Directory; 2]>,
+    pub(super) drawer_tainted: bool,
     pub(super) tally: Rc<RefCell<Tally>>,
     /// The sessions that such a copy may be of.
     old: Vec<u128>,
@@ -41,7 +43,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(setup: Setup, number: usize, tally: Rc<RefCell<Tally>>) -> Self {
-        let (configurations, seed) = (setup.configurations.clone(), setup.seed);
+        let seed = setup.seed;
         let mut pair = Pair::new(setup);
         let tainted = Rc::<Cell<bool>>::default();
         for endpoint in [&mut *pair.client, &mut *pair.server] {
@@ -56,11 +58,12 @@ impl Link {
         }
         Self {
             pair,
-            configurations,
+            limits_changed: false,
             tainted,
             copies: Vec::new(),
             twin: None,
             drawer: None,
+            drawer_tainted: false,
             tally,
             old: Vec::new(),
             noted: [0; 2],
@@ -123,7 +126,9 @@ impl Link {
                 names::count_note(note, &mut counters);
                 let left = ProtocolError::Inbound(InboundFault::Left);
                 let trouble = match note {
-                    Note::Misfit(_) | Note::NotShared(_) => true,
+                    Note::Misfit(_) => true,
+                    // A Confirm may arrive when its client has left the memory that it told of.
+                    Note::NotShared(_) => role == Role::Client,
                     Note::Fault(fault) => *fault != left,
                     _ => false,
                 };
@@ -170,8 +175,13 @@ impl Link {
                 counters
                     .count_if(shared != self.was_shared && owes, "carrier: changed with messages unacked");
                 self.was_shared = shared;
+                counters.count_if(!shared && self.pair.sends_old_acks(), "ack: old one resent");
             }
-            Row::Accepted(Outcome::Fresh) => counters.count("row: Fresh"),
+            Row::Accepted(Outcome::Fresh) => {
+                counters.count("row: Fresh");
+                let before = ruling.shown.as_ref().is_some_and(|shown| shown.proposed_before);
+                counters.count_if(before, "row: Fresh with a proposal from before");
+            }
             Row::Accepted(Outcome::Reset) => counters.count("row: Reset"),
             Row::Refused(code) => {
                 counters.count(names::of_refusal(code));

@@ -27,7 +27,6 @@ pub mod kept;
 mod link;
 mod model;
 mod names;
-mod ring;
 pub mod schedule;
 mod setting;
 mod shorten;

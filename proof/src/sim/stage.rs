@@ -131,7 +131,9 @@ impl Stage {
     /// The files of two links change places, on one side.
     fn swap(&mut self, index: usize, side: Role) {
         let other = (index + 1) % self.links.len();
-        if other == index {
+        // Under two names the files of one side would be mixed up with those of the other name.
+        let renamed = [index, other].iter().any(|link| self.links[*link].drawer.is_some());
+        if other == index || renamed {
             return;
         }
         if side == Role::Server {
@@ -140,8 +142,11 @@ impl Stage {
         }
         let copies = [index, other].map(|link| self.links[link].pair.snapshot(side));
         let [first, second] = copies;
-        self.links[other].put_back(first);
-        self.links[index].put_back(second);
+        for (link, files) in [(other, first), (index, second)] {
+            self.links[link].put_back(files);
+            // They come with the limits of the other link.
+            self.links[link].limits_changed = true;
+        }
         self.tally.borrow_mut().counters.count("files: of two links swapped");
     }
 

@@ -8,9 +8,9 @@ use fastrand::Rng;
 use tcpshm_protocol::{HeaderError, Nonce, Published, RecoverError, Session, Storage, survey};
 
 use crate::sim::counters::Counters;
-use crate::sim::ring::{self, Words};
 use crate::violation::{Invariant, ensure, violate};
 use crate::world::disk::{Directory, Disk, FileId, Witness};
+use crate::world::ring::{self, Words};
 use crate::world::ruling::Found;
 use crate::world::truth::{History, Truth};
 

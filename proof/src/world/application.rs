@@ -15,6 +15,9 @@ impl Endpoint {
 
     /// Commits the next message.
     pub fn send(&mut self, len: usize) -> Result<(), SendError> {
+        if self.disk.is_dead() {
+            return Err(SendError::NotEstablished);
+        }
         let message = self.next_message(0, len);
         self.make_room(len);
         let Some(session) = &mut self.session else { return Err(SendError::NotEstablished) };
@@ -33,6 +36,9 @@ impl Endpoint {
     pub fn send_batch(&mut self, lens: &[usize]) -> Result<(), SendError> {
         let messages: Vec<_> =
             lens.iter().enumerate().map(|(number, len)| self.next_message(number as u64, *len)).collect();
+        if self.disk.is_dead() {
+            return Err(SendError::NotEstablished);
+        }
         self.observe();
         let Some(session) = &mut self.session else { return Err(SendError::NotEstablished) };
         let mut end = session.committed().position().get();
@@ -56,7 +62,7 @@ impl Endpoint {
     /// Commits messages until the ring is full.
     pub fn fill(&mut self, len: usize) -> usize {
         let mut count = 0;
-        while !self.disk.is_dead() && self.send(len).is_ok() {
+        while self.send(len).is_ok() {
             count += 1;
         }
         count
@@ -83,6 +89,9 @@ impl Endpoint {
     pub fn consume_through(&mut self, number: usize) -> Result<(), RefusedReason> {
         let Some((upto, _)) = self.unconsumed.get(number) else { return Ok(()) };
         let upto = *upto;
+        if self.disk.is_dead() {
+            return Ok(());
+        }
         let Some(session) = &mut self.session else { return Ok(()) };
         session.reclaim();
         let taken = self.unconsumed.iter().take(number + 1);
@@ -188,7 +197,7 @@ impl Endpoint {
             return;
         }
         let id = self.session_number();
-        if done && !self.believes_anything {
+        if done && self.knows_peer() {
             let intent = self.history.read(id, |truth| truth.intent.clone()).flatten().unwrap_or_default();
             for (number, placed) in intent.consumed.iter().enumerate() {
                 self.check_consumed(number, placed);
@@ -213,7 +222,7 @@ impl Endpoint {
         let message = Message { kind: received.kind(), payload: received.payload().to_vec() };
         let at = received.position();
         let placed = (at.position().get(), message);
-        if self.believes_anything {
+        if !self.knows_peer() {
             return self.unconsumed.push_back((at, placed.1));
         }
         let last = self.unconsumed.back().map_or_else(|| self.truth_end(), |(at, _)| at.position().get());
@@ -223,6 +232,12 @@ impl Endpoint {
         self.check_consumed(self.unconsumed.len(), &placed);
         self.delivered.push(placed.1.clone());
         self.unconsumed.push_back((at, placed.1));
+    }
+
+    /// Whether what it is given comes from the one whose history is known: not from a program that says anything,
+    /// nor from what a host that has vanished left on its way.
+    fn knows_peer(&self) -> bool {
+        !self.believes_anything && self.connected_to == self.peer_history.past()
     }
 
     fn truth_end(&self) -> u64 {

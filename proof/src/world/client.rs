@@ -156,6 +156,7 @@ impl Client {
 
     fn welcome(&mut self, login: &mut ClientLogin, welcome: &Welcome) -> Next {
         self.peer_silence = welcome.silence;
+        let before = self.proposed.is_some();
         if self.proposed.is_none() && (self.session.is_none() || self.token.is_some()) {
             if self.disk.is_full() {
                 login.refuse(&Refusal::new(RefusalCode::Storage, ""));
@@ -174,14 +175,14 @@ impl Client {
         let undelivered = self.session.as_ref().filter(|_| held.is_some()).map(Session::undelivered);
         let disputed = self.disputed && held.is_some();
         let token = self.token.take();
-        self.shown = Some(self.say(held.is_some(), token.is_some(), disputed));
+        self.shown = Some(self.say(held.is_some(), before, token.is_some(), disputed));
         let confirm = Confirm { held, proposed, disputed, token, undelivered, nonce };
         login.confirm(&confirm).expect("it is the turn of a confirm");
         Next::Login
     }
 
     /// What a Confirm is about to say.
-    fn say(&self, held: bool, token: bool, disputed: bool) -> Shown {
+    fn say(&self, held: bool, before: bool, token: bool, disputed: bool) -> Shown {
         let held = self.session.as_ref().filter(|_| held);
         let counts = held.and_then(|session| {
             self.history.read(session.id().get(), |truth| [truth.committed.len(), truth.consumed.len()])
@@ -191,9 +192,10 @@ impl Client {
             counts: counts.unwrap_or_default(),
             acked: held.map_or(0, |session| session.standing().acked.get()),
             proposed: self.proposal().map(SessionId::get),
+            proposed_before: before,
             token,
             disputed,
-            past: self.past,
+            past: self.history.past(),
         }
     }
 
@@ -250,6 +252,7 @@ impl Client {
             self.notes.extend(old.map(|old| Note::Reset { mine: old.undelivered(), theirs }));
         }
         self.view = view;
+        self.connected();
         self.notes.push(Note::Connected(ready.outcome));
         Next::Stream
     }

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::world::image::at;
 use crate::world::journal::Journal;
+use crate::world::ring;
 use crate::world::shared::LiveFile;
 
 /// The files of one link as they are found after a kill: a value that can be kept, compared and put
@@ -136,15 +136,14 @@ impl Directory {
     /// Whether `other` is what a login may make of this before it is accepted: the main file's nonce is
     /// another, and if `fresh`, the file that a client proposes is.
     pub(crate) fn is_untouched(&self, other: &Self, fresh: bool) -> bool {
-        let quiet = |image: Option<&[u8]>| {
-            let mut image = image.map(<[u8]>::to_vec).unwrap_or_default();
-            image.get_mut(at::NONCE..at::NONCE + 8).iter_mut().for_each(|nonce| nonce.fill(0));
-            image
+        let same = |one: Option<&[u8]>, other: Option<&[u8]>| match (one, other) {
+            (Some(one), Some(other)) => ring::is_same(one, other),
+            (one, other) => one == other,
         };
         self.main == other.main
             && self.kept == other.kept
-            && quiet(self.main()) == quiet(other.main())
-            && (fresh || (self.fresh == other.fresh && quiet(self.fresh()) == quiet(other.fresh())))
+            && same(self.main(), other.main())
+            && (fresh || (self.fresh == other.fresh && same(self.fresh(), other.fresh())))
     }
 
     /// Changes the main file behind everybody's back.

@@ -7,7 +7,7 @@ use tcpshm_protocol::{
     Delivered, Event, Held, Name, Nonce, ProtocolError, RecoverError, RefusedReason, Role, Session, SessionId,
 };
 
-use crate::violation::{Invariant, violate};
+use crate::violation::{Invariant, ensure, violate};
 use crate::world::disk::{Disk, Doing};
 use crate::world::journal::Journal;
 use crate::world::message::Message;
@@ -37,8 +37,8 @@ pub struct Endpoint {
     pub salt: u64,
     /// What it really did, for each session.
     pub history: History,
-    /// How often its past was exchanged for another.
-    pub(crate) past: u32,
+    /// With which of the other's pasts it is connected.
+    pub(super) connected_to: u32,
     /// What the other side really did.
     pub(crate) peer_history: History,
     /// The directory in which it looks for the peer's file; `None` if it sees none of it.
@@ -73,7 +73,7 @@ impl Endpoint {
             delivered: Vec::new(),
             salt: 0,
             history: History::default(),
-            past: 0,
+            connected_to: 0,
             peer_history: History::default(),
             neighbour: None,
             session: None,
@@ -103,6 +103,11 @@ impl Endpoint {
     /// Whether the peer is known to have consumed everything.
     pub fn is_idle(&self) -> bool {
         self.session.as_ref().is_none_or(|session| session.undelivered().messages == 0)
+    }
+
+    /// How far it knows the peer to have consumed.
+    pub(crate) fn learned(&self) -> Option<u64> {
+        self.session.as_ref().map(|session| session.standing().acked.get())
     }
 
     /// Whether shared memory carries the session.
@@ -167,6 +172,11 @@ impl Endpoint {
         }
     }
 
+    /// A connection begins.
+    pub(super) fn connected(&mut self) {
+        self.connected_to = self.peer_history.past();
+    }
+
     /// What was held or lent belongs to a life or a session that is over.
     pub(crate) fn forget_lent(&mut self) {
         self.held.clear();
@@ -184,7 +194,10 @@ impl Endpoint {
                 break Ok(moved);
             };
             self.disk.begin(Doing::Input);
-            match session.handle_input(now, &mut input) {
+            let most = self.disk.loads() + STEPS + input.len() as u64;
+            let taken = session.handle_input(now, &mut input);
+            check_steps(&self.disk, most);
+            match taken {
                 Ok(Some(event)) => self.handle_event(event),
                 Ok(None) => break Ok(moved),
                 Err(fault) => break Err(fault),
@@ -202,7 +215,13 @@ impl Endpoint {
             return Ok(false);
         }
         self.disk.begin(Doing::Input);
+        let mine = self.disk.loads() + STEPS;
+        let theirs = view.loads() + STEPS;
         let event = session.receive(&view)?;
+        check_steps(&self.disk, mine);
+        ensure(view.loads() <= theirs, Invariant::Bounded, || {
+            "a look into the peer's file has no end".into()
+        });
         let any = event.is_some();
         event.into_iter().for_each(|event| self.handle_event(event));
         Ok(any)
@@ -262,6 +281,17 @@ impl Endpoint {
     pub(crate) fn session_id(&mut self) -> SessionId {
         SessionId::new(self.random.u128(1..)).expect("not 0")
     }
+}
+
+/// Loads that a call takes at most, and one more for each byte that it was given.
+const STEPS: u64 = 64;
+
+/// I10: a call takes a bounded number of steps.
+#[track_caller]
+fn check_steps(disk: &Disk, most: u64) {
+    ensure(disk.loads() <= most, Invariant::Bounded, || {
+        format!("{} loads, {most} expected at most", disk.loads())
+    });
 }
 
 /// A file that its owner left, however it was killed, can be opened.

@@ -26,6 +26,7 @@ mod misuse;
 pub mod model;
 pub mod pair;
 pub mod pipe;
+pub(crate) mod ring;
 pub mod ruling;
 pub mod scripted;
 pub mod server;

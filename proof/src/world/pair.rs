@@ -80,11 +80,6 @@ impl Snapshot {
     pub fn role(&self) -> Role {
         self.role
     }
-
-    /// The same side without any files.
-    pub fn emptied(self) -> Self {
-        Self { directory: Directory::default(), ..self }
-    }
 }
 
 /// Two processes, the connections between them, and the time.
@@ -131,6 +126,8 @@ pub struct Connection {
     shown: Option<Shown>,
     /// Where in each direction the stream began, behind the login.
     stream: [Option<u64>; 2],
+    /// Where the first message of each direction starts.
+    first: [u64; 2],
     /// Nothing arrives for now.
     frozen: bool,
 }
@@ -217,6 +214,7 @@ impl Pair {
             server_inbox: Vec::new(),
             shown: None,
             stream: [None; 2],
+            first: [0; 2],
             frozen: false,
         });
     }
@@ -315,6 +313,7 @@ impl Pair {
                 server_inbox: Vec::new(),
                 shown,
                 stream: [None; 2],
+                first: [0; 2],
                 frozen: false,
             },
         );
@@ -406,12 +405,21 @@ impl Pair {
         self.endpoint_mut(role).salt = salt;
     }
 
+    /// A side is killed, and finds other files, whose sessions it knows.
+    pub fn turn_to(&mut self, role: Role, directory: Directory) {
+        self.kill(role);
+        self.endpoint_mut(role).disk.replace(directory);
+        match role {
+            Role::Client => self.client.start(),
+            Role::Server => self.server.start(),
+        }
+    }
+
     /// A side that is dead finds a copy of its directory, and starts.
     pub fn put_in_place(&mut self, snapshot: Snapshot) {
         let endpoint = self.endpoint_mut(snapshot.role);
         endpoint.disk.replace(snapshot.directory);
         endpoint.history.replace(snapshot.truths);
-        endpoint.past += 1;
         // What a copy says is not what the original said.
         endpoint.salt += 1_000_000;
         match snapshot.role {

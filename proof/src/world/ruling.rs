@@ -16,6 +16,8 @@ pub struct Shown {
     pub acked: u64,
     /// The session it proposes.
     pub proposed: Option<u128>,
+    /// Whether that was made for an earlier login.
+    pub proposed_before: bool,
     /// Whether it asks for a reset.
     pub token: bool,
     /// Whether it found that the last Ready did not fit.

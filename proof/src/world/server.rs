@@ -19,6 +19,7 @@ use crate::world::image::at;
 use crate::world::journal::Journal;
 use crate::world::ruling::{Found, Row, Ruling};
 use crate::world::shared::LiveFile;
+use crate::world::truth::Truth;
 
 /// A server that serves one link.
 #[derive(Debug)]
@@ -327,12 +328,13 @@ impl Server {
 
     /// Makes the file of a fresh session. The old one stays in its place until the new one is accepted.
     fn begin(&mut self, header: &Header, confirm: &Confirm) {
+        // Whatever it did in it before a loss of all files is forgotten: nobody ever heard of it.
+        self.history.change(header.session.get(), |truth| *truth = Truth::default());
         let nonce = self.nonce();
         self.disk.remove_fresh();
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
         let session = Session::open(file, nonce).expect("it was just made");
-        self.history.change(session.id().get(), |_| ());
         if let Some(old) = self.endpoint.session.replace(session) {
             self.endpoint.forget_lent();
             self.endpoint.check_report(&old);
@@ -364,6 +366,7 @@ impl Server {
             self.disk.switch();
         }
         self.view = view;
+        self.connected();
         self.token = None;
         visit.login.ready(&ready).expect("it is the turn of a ready");
         self.notes.push(Note::Connected(outcome));

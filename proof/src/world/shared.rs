@@ -38,6 +38,11 @@ impl LiveFile {
 }
 
 impl LiveFile {
+    /// How many words were loaded from the disk it lies on.
+    pub(crate) fn loads(&self) -> u64 {
+        self.disk.loads()
+    }
+
     /// Whether both are mappings of one file.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.file == other.file

@@ -1,6 +1,6 @@
 //! What one side really did in a session, kept where no crash reaches.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -99,32 +99,45 @@ impl Truth {
 
 /// What one side did in all its sessions. A handle: clones are the same history.
 #[derive(Clone, Debug, Default)]
-pub struct History(Rc<RefCell<BTreeMap<u128, Truth>>>);
+pub struct History(Rc<Pages>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    truths: RefCell<BTreeMap<u128, Truth>>,
+    /// How often its past was exchanged for another.
+    past: Cell<u32>,
+}
 
 impl History {
     /// All of it, as it is now.
     pub fn copy(&self) -> BTreeMap<u128, Truth> {
-        self.0.borrow().clone()
+        self.0.truths.borrow().clone()
     }
 
     /// Another past takes its place, with the files that go with it.
     pub fn replace(&self, truths: BTreeMap<u128, Truth>) {
-        *self.0.borrow_mut() = truths;
+        *self.0.truths.borrow_mut() = truths;
+        self.0.past.set(self.0.past.get() + 1);
+    }
+
+    /// Which past this is.
+    pub fn past(&self) -> u32 {
+        self.0.past.get()
     }
 
     /// Looks at what it did in `session`.
     pub fn read<R>(&self, session: u128, look: impl FnOnce(&Truth) -> R) -> Option<R> {
-        self.0.borrow().get(&session).map(look)
+        self.0.truths.borrow().get(&session).map(look)
     }
 
     /// Writes down what it does in `session`.
     pub fn change<R>(&self, session: u128, change: impl FnOnce(&mut Truth) -> R) -> R {
-        change(self.0.borrow_mut().entry(session).or_default())
+        change(self.0.truths.borrow_mut().entry(session).or_default())
     }
 
     /// How many messages it consumed in all its sessions.
     pub fn consumed(&self) -> usize {
-        self.0.borrow().values().map(|truth| truth.consumed.len()).sum()
+        self.0.truths.borrow().values().map(|truth| truth.consumed.len()).sum()
     }
 }
 

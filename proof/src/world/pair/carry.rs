@@ -1,5 +1,7 @@
 //! How bytes get from one side to the other.
 
+use tcpshm_protocol::Role;
+
 use super::judge::{client_untouched, server_untouched};
 use super::{ClientEnd, Connection, Next, Note, Pair, ServerEnd};
 
@@ -97,6 +99,9 @@ impl Pair {
             ClientEnd::Stream => match self.client.handle_stream(now, &mut connection.client_inbox) {
                 Ok(stepped) => {
                     moved |= stepped;
+                    let learned = self.client.learned().filter(|_| !self.client.is_shared());
+                    let behind = learned.is_some_and(|acked| connection.is_behind(Role::Client, acked));
+                    self.sights.extend(behind.then_some("ack: ahead of the cursor"));
                     Next::Stream
                 }
                 Err(fault) => {
@@ -111,6 +116,7 @@ impl Pair {
             Next::Login => {}
             Next::Stream if matches!(connection.client, ClientEnd::Login(_)) => {
                 connection.client = ClientEnd::Stream;
+                connection.first[0] = self.client.learned().unwrap_or(0);
                 connection.stream[1] = Some(connection.down.arrived() - connection.client_inbox.len() as u64);
             }
             Next::Stream => {}
@@ -144,7 +150,12 @@ impl Pair {
                 self.server_moves_on(index, next);
             }
             ServerEnd::Stream(_) => match self.server.handle_stream(now, &mut connection.server_inbox) {
-                Ok(stepped) => moved |= stepped,
+                Ok(stepped) => {
+                    moved |= stepped;
+                    let learned = self.server.learned().filter(|_| !self.server.is_shared());
+                    let behind = learned.is_some_and(|acked| connection.is_behind(Role::Server, acked));
+                    self.sights.extend(behind.then_some("ack: ahead of the cursor"));
+                }
                 Err(fault) => {
                     self.server.notes.push(Note::Fault(fault));
                     moved = true;
@@ -200,6 +211,7 @@ impl Pair {
                 }
             }
             let connection = &mut self.connections[index];
+            connection.first[1] = self.server.learned().unwrap_or(0);
             connection.stream[0] = Some(connection.up.arrived() - connection.server_inbox.len() as u64);
         }
         let server = &mut self.connections[index].server;

@@ -1,4 +1,6 @@
-//! Where a connection was cut.
+//! How far the bytes of a connection came: where it was cut, and which messages it carried.
+
+use tcpshm_protocol::Role;
 
 use super::Connection;
 use crate::world::pipe::Pipe;
@@ -18,6 +20,43 @@ impl Connection {
             Some(from) => place_in_stream(pipe, from),
         }
     }
+}
+
+impl Connection {
+    /// Whether a side has just learned that more was consumed than this connection carries again so far.
+    pub(super) fn is_behind(&self, sender: Role, acked: u64) -> bool {
+        self.carried(sender).is_some_and(|carried| acked > carried.upto)
+    }
+
+    /// What went out in one direction so far; `None` before the stream began.
+    pub(super) fn carried(&self, sender: Role) -> Option<Carried> {
+        let (pipe, number) = if sender == Role::Client { (&self.up, 0) } else { (&self.down, 1) };
+        let from = usize::try_from(self.stream[number]?).ok()?;
+        let mut rest = pipe.record().get(from..)?;
+        let mut carried = Carried { upto: self.first[number], messages: 0, controls: 0 };
+        while let Some(word) = rest.first_chunk() {
+            let word = u64::from_le_bytes(*word);
+            let size = usize::try_from((word & 0xffff_ffff).next_multiple_of(8)).ok()?;
+            let Some(behind) = rest.get(size..) else { break };
+            if word >> 32 & 0xffff == 0 {
+                carried.controls += 1;
+            } else {
+                carried.messages += 1;
+                carried.upto += size as u64;
+            }
+            rest = behind;
+        }
+        Some(carried)
+    }
+}
+
+/// What one direction of a connection carried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    /// The end of the last message.
+    pub(super) upto: u64,
+    pub(super) messages: u64,
+    pub(super) controls: u64,
 }
 
 /// Walks over the frames that were written.

@@ -5,32 +5,32 @@ use crate::world::wire::frame_size;
 
 /// The words that tell how far a file's owner has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Words {
-    pub(super) acked: u64,
-    pub(super) consumed: u64,
+pub(crate) struct Words {
+    pub(crate) acked: u64,
+    pub(crate) consumed: u64,
 }
 
 /// A frame as it stands in a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing<'a> {
-    pub(super) end: u64,
-    pub(super) kind: u16,
-    pub(super) ack: u64,
-    pub(super) payload: &'a [u8],
+pub(crate) struct Standing<'a> {
+    pub(crate) end: u64,
+    pub(crate) kind: u16,
+    pub(crate) ack: u64,
+    pub(crate) payload: &'a [u8],
     /// Whether it begins before the end of the ring and ends behind it.
-    pub(super) over_end: bool,
+    pub(crate) over_end: bool,
 }
 
-pub(super) fn words(image: &[u8]) -> Words {
+pub(crate) fn words(image: &[u8]) -> Words {
     Words { acked: load(image, at::ACKED), consumed: load(image, at::CONSUMED) }
 }
 
-pub(super) fn capacity(image: &[u8]) -> u64 {
+pub(crate) fn capacity(image: &[u8]) -> u64 {
     load(image, CAPACITY)
 }
 
 /// The frames from `acked` on, up to the first place without one. `None` stands for what is no frame.
-pub(super) fn frames(image: &[u8]) -> impl Iterator<Item = Option<Standing<'_>>> {
+pub(crate) fn frames(image: &[u8]) -> impl Iterator<Item = Option<Standing<'_>>> {
     let (capacity, mut position) = (capacity(image), words(image).acked);
     let start = position;
     let mut ended = false;
@@ -53,6 +53,17 @@ pub(super) fn frames(image: &[u8]) -> impl Iterator<Item = Option<Standing<'_>>>
         let over_end = offset + size > capacity;
         Some(Some(Standing { end: position, kind, ack: load(image, place + 8), payload, over_end }))
     })
+}
+
+/// Whether two images hold the same identity, words and frames; the nonce aside, and what stands in free space.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let head = |image: &[u8]| {
+        let mut head = image[..at::FRAMES].to_vec();
+        head[at::NONCE..at::NONCE + 8].fill(0);
+        head
+    };
+    let begun = |image: &[u8]| load(image, 0) != 0;
+    head(one) == head(other) && (!begun(one) || frames(one).eq(frames(other)))
 }
 
 /// Where a header has the size of its ring.
