@@ -103,6 +103,35 @@ fn a_copy_whose_other_messages_the_peer_has_been_given_and_not_consumed() {
 }
 
 #[test]
+fn a_copy_that_spoke_on_a_connection_whose_ready_was_lost() {
+    over_both(|carrier| {
+        for consumes in [false, true] {
+            for restarts in [false, true] {
+                let mut pair = strict(carrier);
+                pair.client.app = App::Hold;
+                let copy = pair.snapshot(Role::Server);
+                send(&mut pair, Role::Server, 2);
+                pair.settle();
+                pair.restore(copy);
+                send(&mut pair, Role::Server, 2);
+                pair.connect_up_to_confirm();
+                pair.abandon();
+                pair.settle();
+                if restarts {
+                    pair.restart_server();
+                }
+                pair.cut();
+                if consumes {
+                    pair.client.app = App::Consume;
+                    pair.client.release();
+                }
+                assert_diverged(&mut pair);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_copy_from_before_the_first_ready_once_the_original_was_heard() {
     over_both(|carrier| {
         let mut setup = Setup::over(carrier);

@@ -287,8 +287,10 @@ impl<S: Storage> Queue<S> {
         self.set_limit();
     }
 
-    /// Records which attachment the peer may still be at; `None` while it has never shown one.
-    pub(crate) fn store_previous(&mut self, attachment: Option<AttachmentId>) {
+    /// Records which attachment the peer may still be at, `None` while it has never shown one, and how much
+    /// it can have seen of this stream if it is.
+    pub(crate) fn store_previous(&mut self, attachment: Option<AttachmentId>, sent: Position) {
+        self.storage.store(layout::PREVIOUS_SENT, sent.get());
         self.storage.store(layout::PREVIOUS, attachment.map_or(0, AttachmentId::get));
     }
 
@@ -302,11 +304,16 @@ impl<S: Storage> Queue<S> {
 
     /// The client has stored the current attachment, so it can no longer be at the one before.
     pub(crate) fn end_doubt(&mut self) {
-        self.store_previous(self.current);
+        self.storage.store(layout::PREVIOUS, self.current.map_or(0, AttachmentId::get));
     }
 
     pub(crate) fn previous(&self) -> Option<AttachmentId> {
         AttachmentId::new(self.storage.load(layout::PREVIOUS))
+    }
+
+    /// What a peer that is still at the previous attachment can have seen. The survey found a position.
+    pub(crate) fn previous_sent(&self) -> Position {
+        Position::new(self.storage.load(layout::PREVIOUS_SENT)).unwrap_or(Position::ZERO)
     }
 
     pub(crate) fn move_to<E>(

@@ -20,6 +20,7 @@ pub struct Survey {
     standing: Standing,
     current: Option<AttachmentId>,
     previous: Option<AttachmentId>,
+    previous_sent: Position,
     walk: Walk,
 }
 
@@ -68,6 +69,7 @@ impl Survey {
             session: self.header.session,
             current: self.current,
             previous: self.previous,
+            previous_sent: self.previous_sent,
             standing: self.standing,
             delivered: self.standing.consumed,
             lands_on_frame: self.lands_on_frame(shown),
@@ -108,7 +110,8 @@ pub fn survey<P: Published>(file: &P) -> Result<Survey, RecoverError> {
     let standing = Standing { acked, sent, consumed: consumed.max(walk.newest_ack) };
     let current = AttachmentId::new(file.load(layout::CURRENT));
     let previous = AttachmentId::new(file.load(layout::PREVIOUS));
-    Ok(Survey { header, standing, current, previous, walk })
+    let previous_sent = position_word(file, layout::PREVIOUS_SENT, "previous_sent")?;
+    Ok(Survey { header, standing, current, previous, previous_sent, walk })
 }
 
 /// The `sent_floor` word of a file that was not opened since its last attachment.

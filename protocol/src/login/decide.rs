@@ -18,6 +18,9 @@ pub struct Record {
     pub previous: Option<AttachmentId>,
     /// How far the server has come in it.
     pub standing: Standing,
+    /// How much of its stream it had sent when it accepted the last login. A client that is still at the one
+    /// before has seen nothing since, whatever was written to a connection that it never had.
+    pub previous_sent: Position,
     /// Up to where the server's process was given the client's stream. Frames up to here are skipped when
     /// they come again, so the client must have sent that much.
     pub delivered: Position,
@@ -167,14 +170,23 @@ fn disagreement(held: &Holding, disputed: bool, record: &Record) -> Option<Disag
         Some(Disagreement::Disputed)
     } else if attachment != record.current && attachment != record.previous {
         Some(Disagreement::Attachment)
-    } else if !record.standing.agrees_with(&held.standing) {
-        Some(Disagreement::Positions { client: held.standing, server: record.standing })
+    } else if !record.standing_at(held.attachment).agrees_with(&held.standing) {
+        let server = record.standing_at(held.attachment);
+        Some(Disagreement::Positions { client: held.standing, server })
     } else if record.delivered > held.standing.sent {
         Some(Disagreement::Delivered { delivered: record.delivered, sent: held.standing.sent })
     } else if !record.lands_on_frame {
         Some(Disagreement::Frame { consumed: held.standing.consumed })
     } else {
         None
+    }
+}
+
+impl Record {
+    /// How far the server has come, as far as a client at `attachment` can know.
+    pub fn standing_at(&self, attachment: AttachmentId) -> Standing {
+        let is_current = self.current == Some(attachment);
+        Standing { sent: if is_current { self.standing.sent } else { self.previous_sent }, ..self.standing }
     }
 }
 

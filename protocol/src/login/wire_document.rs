@@ -50,6 +50,8 @@ fn its_table_of_the_link_file_has_the_places_of_the_layout() {
         (layout::NONCE, 8, "nonce"),
         (layout::CURRENT, 8, "current"),
         (layout::PREVIOUS, 8, "previous"),
+        (layout::BOOT, 8, "boot"),
+        (layout::PREVIOUS_SENT, 8, "previous_sent"),
     ];
     for (at, bytes, name) in rows {
         assert_row(&format!("| {at} | {bytes} | {name} | "));

@@ -72,6 +72,7 @@ impl<S: Storage> Session<S> {
             session: self.id(),
             current: self.queue.current(),
             previous: self.queue.previous(),
+            previous_sent: self.queue.previous_sent(),
             standing: self.standing(),
             delivered: self.lending.delivered,
             lands_on_frame: self.queue.lands_on_frame(shown),
@@ -90,8 +91,8 @@ impl<S: Storage> Session<S> {
     /// A server accepts `confirm` for this session, ends any older connection's hold on it, and attaches
     /// the new one.
     ///
-    /// Stored, in this order: the nonce, the attachment that the client showed, the new attachment, the
-    /// acknowledgement in `confirm`. Killed anywhere in between, the next login of the same client
+    /// Stored, in this order: the nonce, the attachment that the client showed and what it can have seen at it,
+    /// the new attachment, the acknowledgement in `confirm`. Killed anywhere in between, the next login of the same client
     /// resumes: it is still at the attachment it showed.
     pub fn accept(&mut self, now: Instant, confirm: &Confirm, grant: Grant) -> Result<Ready, LoginFault> {
         let shown = confirm.held.filter(|held| held.session == self.id());
@@ -99,14 +100,16 @@ impl<S: Storage> Session<S> {
             return Err(LoginFault::OtherSession);
         }
         let standing = shown.map_or(Standing::START, |held| held.standing);
-        self.check_standing(&standing)?;
+        // What was sent before: what this connection is about to show is no proof of the past, nor is what went
+        // out on one whose Ready the client never had.
+        let mine =
+            shown.map_or(self.standing(), |held| self.record(Position::ZERO).standing_at(held.attachment));
+        self.check_standing(mine, &standing)?;
         self.attached = None;
         self.queue.store_nonce(grant.nonce);
-        self.queue.store_previous(shown.map(|held| held.attachment));
+        self.queue.store_previous(shown.map(|held| held.attachment), mine.sent);
         self.queue.store_attachment(grant.attachment);
         self.told = self.queue.consumed();
-        // What was sent before: what this connection is about to show is no proof of the past.
-        let mine = self.standing();
         let mapped = (grant.carrier == Carrier::Shm).then_some(confirm.nonce);
         self.attach(now, standing.consumed, &grant.timing, true, mapped);
         Ok(Ready {
@@ -128,15 +131,14 @@ impl<S: Storage> Session<S> {
         if ready.session != self.id() {
             return Err(LoginFault::OtherSession);
         }
-        self.check_standing(&ready.standing)?;
+        self.check_standing(self.standing(), &ready.standing)?;
         self.queue.store_attachment(ready.attachment);
         let mapped = (ready.carrier == Carrier::Shm).then_some(ready.nonce);
         self.attach(now, ready.standing.consumed, timing, false, mapped);
         Ok(())
     }
 
-    fn check_standing(&self, yours: &Standing) -> Result<(), LoginFault> {
-        let mine = self.standing();
+    fn check_standing(&self, mine: Standing, yours: &Standing) -> Result<(), LoginFault> {
         if !mine.agrees_with(yours) {
             return Err(LoginFault::Positions { mine, yours: *yours });
         }

@@ -84,6 +84,7 @@ fn records() -> Vec<Option<Record>> {
                             current,
                             previous,
                             standing,
+                            previous_sent: standing.sent,
                             delivered: standing.consumed,
                             lands_on_frame,
                         }));

@@ -37,6 +37,7 @@ fn record() -> Record {
         current: Some(attachment(1)),
         previous: Some(attachment(2)),
         standing: standing(24, 40, 48),
+        previous_sent: at(40),
         delivered: at(48),
         lands_on_frame: true,
     }
@@ -242,4 +243,23 @@ fn a_refusal_carries_the_code_of_its_row_and_no_id_of_the_servers() {
         "the two sides hold different histories: \
          the client consumed up to 32, where no frame of the server's ends"
     );
+}
+
+#[test]
+fn what_went_out_on_a_connection_that_the_client_never_had_is_no_proof_of_what_it_consumed() {
+    let cut = Record {
+        current: Some(attachment(3)),
+        previous: Some(attachment(1)),
+        standing: standing(24, 80, 48),
+        ..record()
+    };
+    let beyond = |attachment| {
+        let held = Holding { session: session(S), attachment, standing: standing(48, 64, 64) };
+        quiet(&Confirm { held: Some(held), ..NOTHING }, Some(cut))
+    };
+    assert!(matches!(
+        beyond(attachment(1)),
+        Verdict::Diverged(Disagreement::Positions { server, .. }) if server.sent == at(40)
+    ));
+    assert!(matches!(beyond(attachment(3)), Verdict::Resume { .. }));
 }
