@@ -170,7 +170,7 @@ fn a_delayed_confirm_does_not_bring_back_a_proposal_that_was_refused_as_dead() {
         assert_eq!(pair.client.count(refused(RefusalCode::ProposalDead)), 1);
         pair.thaw();
         pair.settle();
-        assert_eq!(pair.server.count(refused(RefusalCode::StaleConfirm)), 1);
+        assert_eq!(pair.server.count(refused(RefusalCode::ProposalDead)), 2, "the delayed one too");
         assert_eq!(pair.login(), 1);
         let lost =
             |note: &Note| matches!(note, Note::Refused(RefusalCode::PeerLostClient | RefusalCode::Busy));
