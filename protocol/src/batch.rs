@@ -40,7 +40,8 @@ impl<'s, S: Storage> Batch<'s, S> {
         let (header, end) = self.queue.reserve(start, kind, len)?;
         if self.first.is_none() {
             self.first = Some(header);
-        } else {
+        }
+        if start > self.queue.tail() || zoo!(HeadersAscending) {
             self.queue.stage(start, header);
         }
         self.end = end;
@@ -62,6 +63,7 @@ impl<'s, S: Storage> Batch<'s, S> {
             return Err(Refused { received, reason });
         }
         self.consumed = received.ticket.end;
+        self.lending.out = self.lending.out.filter(|_| !zoo!(DroppedBatchConsumes));
         Ok(())
     }
 
@@ -75,7 +77,8 @@ impl<'s, S: Storage> Batch<'s, S> {
             let mut start = queue.tail();
             let mut header = first;
             while start < end {
-                queue.finish(start, consumed);
+                let older = zoo!(OlderAckInBatch) && start > queue.tail();
+                queue.finish(start, if older { queue.consumed() } else { consumed });
                 start = start.checked_add(header.size()).expect("within what was reserved");
                 if start < end {
                     header = queue.header_at(start);

@@ -38,6 +38,9 @@ impl Header {
     /// so that a file whose making was interrupted reads as unfinished.
     pub fn format<S: Storage>(&self, storage: &mut S, nonce: Nonce) {
         let image = self.encode();
+        if zoo!(MagicFirst) {
+            storage.store(layout::MAGIC, layout::MAGIC_VALUE);
+        }
         storage.store(layout::NONCE, nonce.get());
         storage
             .bytes_mut(layout::VERSION, image.len() - layout::VERSION)

@@ -22,6 +22,20 @@
 //! languages.
 #![forbid(unsafe_code)]
 
+/// Whether a known defect was put back, see the module `zoo`. Never without the feature `zoo`.
+#[cfg(not(feature = "zoo"))]
+macro_rules! zoo {
+    ($bug:ident) => {
+        false
+    };
+}
+#[cfg(feature = "zoo")]
+macro_rules! zoo {
+    ($bug:ident) => {
+        $crate::zoo::is_released($crate::zoo::Bug::$bug)
+    };
+}
+
 mod batch;
 mod boundaries;
 mod control;
@@ -46,6 +60,8 @@ mod session;
 mod slot;
 mod storage;
 mod transmit;
+#[cfg(feature = "zoo")]
+pub mod zoo;
 
 pub use batch::Batch;
 pub use control::{CloseReason, ControlFault};

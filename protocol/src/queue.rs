@@ -67,8 +67,11 @@ impl<S: Storage> Queue<S> {
     /// Opens a link file of one's own. Nothing is written unless everything in it checks.
     pub(crate) fn open(mut storage: S, nonce: Nonce) -> Result<(Header, Self), RecoverError> {
         let survey = survey(&storage)?;
+        if zoo!(RecoveryWritesFirst) {
+            storage.store(layout::CONSUMED, 0);
+        }
         let (header, standing, current, walk) = survey.into_parts();
-        if storage.load(layout::CONSUMED) != standing.consumed.get() {
+        if storage.load(layout::CONSUMED) != standing.consumed.get() && !zoo!(ConsumedNotRaised) {
             storage.store(layout::CONSUMED, standing.consumed.get());
         }
         if storage.load(layout::SENT_FLOOR) == recover::NOT_TAKEN {
@@ -103,7 +106,9 @@ impl<S: Storage> Queue<S> {
 
     /// Bytes below this position may be overwritten. A minimum over whatever still needs them.
     fn bound(&self) -> Position {
-        self.writing.map_or(self.acked, |writing| self.acked.min(writing))
+        self.writing
+            .filter(|_| !zoo!(AckFreesBytesBeingWritten))
+            .map_or(self.acked, |writing| self.acked.min(writing))
     }
 
     /// Whatever the bound, or whether anything may be committed, depends on has changed.
@@ -114,6 +119,10 @@ impl<S: Storage> Queue<S> {
 
     /// Whether `size` bytes of frames fit behind `start`, with the zero word behind them.
     fn fits(&self, start: Position, size: u64) -> bool {
+        if zoo!(AdditionWraps) {
+            return start.get().wrapping_add(size + frame::ALIGNMENT) <= self.limit;
+        }
+        let size = if zoo!(FitOffByEight) { size - frame::ALIGNMENT } else { size };
         // A sum that is not representable fits nowhere: the next place must be representable too.
         start.get().checked_add(size + frame::ALIGNMENT).is_some_and(|end| end <= self.limit)
     }
@@ -129,7 +138,7 @@ impl<S: Storage> Queue<S> {
         payload: usize,
     ) -> Result<(FrameHeader, Position), SendError> {
         let most = self.geometry.largest();
-        let len = u32::try_from(payload).ok().filter(|len| *len <= most);
+        let len = u32::try_from(payload).ok().filter(|len| *len <= most || zoo!(LimitNotEnforced));
         let Some(len) = len else {
             let error = SendError::TooLarge { len: payload, most };
             return Err(if self.current.is_some() { error } else { SendError::NotEstablished });
@@ -140,7 +149,7 @@ impl<S: Storage> Queue<S> {
         }
         let header = self.rule.header(start, kind, len);
         let end = start.saturating_add(size);
-        if !header.padding().is_empty() {
+        if !header.padding().is_empty() && !zoo!(PaddingNotZeroed) {
             let last = self.place(start) + header.padding().end - 8;
             self.storage.bytes_mut(last, 8).copy_from_slice(&[0; 8]);
         }
@@ -162,6 +171,7 @@ impl<S: Storage> Queue<S> {
             return SendError::StreamExhausted;
         }
         self.wanted = Some(Wanted::new(needed));
+        let needed = if zoo!(BatchMiscounted) { size } else { needed };
         SendError::Full { needed, free: self.space(), unconsumed: self.tail.since(self.acked) }
     }
 
@@ -210,7 +220,7 @@ impl<S: Storage> Queue<S> {
     ) {
         let start = self.tail;
         let next = end.saturating_add(frame::ALIGNMENT);
-        if next > ahead {
+        if next > ahead && !zoo!(NextPlaceNotZeroed) && !zoo!(LapTag) {
             self.storage.store(self.place(end), 0);
         }
         self.zeroed = ahead.max(next);
@@ -225,6 +235,9 @@ impl<S: Storage> Queue<S> {
         }
         self.tail = end;
         self.newest_ack = consumed;
+        if zoo!(AckedBeforeConsumed) {
+            self.consumed = consumed;
+        }
         self.consume_to(consumed);
     }
 
@@ -255,10 +268,14 @@ impl<S: Storage> Queue<S> {
         if position <= self.acked {
             return Ok(None);
         }
-        if position > self.handed() {
-            return Err(AckFault::BeyondSent { ack, sent: self.handed() });
+        if zoo!(AckBeyondTail) && position > self.tail {
+            return Ok(Some(position));
         }
-        if position != self.tail && !self.boundaries.contains(position) {
+        let sent = self.writing.filter(|_| zoo!(AckJudgedByCursor)).unwrap_or(self.handed());
+        if position > sent {
+            return Err(AckFault::BeyondSent { ack, sent });
+        }
+        if position != self.tail && !self.boundaries.contains(position) && !zoo!(AckInsideFrame) {
             return Err(AckFault::InsideFrame { ack });
         }
         Ok(Some(position))
@@ -266,7 +283,13 @@ impl<S: Storage> Queue<S> {
 
     /// Frees the frames below `position`, which [`Queue::check_ack`] has let pass.
     pub(crate) fn acknowledge(&mut self, position: Position) {
+        if zoo!(AckInTwoStores) {
+            self.storage.store(layout::ACKED, self.acked.get() & !0xff | position.get() & 0xff);
+        }
         self.storage.store(layout::ACKED, position.get());
+        if zoo!(AckedBeforeConsumed) {
+            self.storage.store(layout::CONSUMED, self.consumed.get());
+        }
         self.boundaries.remove(self.acked, position);
         self.acked = position;
         self.set_limit();
@@ -281,6 +304,9 @@ impl<S: Storage> Queue<S> {
     /// Records a login. The order matters: the floor of the last attachment goes before the new one
     /// is there, or what is sent under it would be judged by a floor taken before it.
     pub(crate) fn store_attachment(&mut self, attachment: AttachmentId) {
+        if zoo!(SentFloorClearedLate) {
+            self.storage.store(layout::CURRENT, attachment.get());
+        }
         self.storage.store(layout::SENT_FLOOR, recover::NOT_TAKEN);
         self.storage.store(layout::CURRENT, attachment.get());
         self.current = Some(attachment);
@@ -337,6 +363,10 @@ impl<S: Storage> Queue<S> {
     pub(crate) fn unsent(&self, start: Position, done: u64) -> &[u8] {
         let len = self.run_end(start).since(start) - done;
         let offset = usize::try_from(done).expect("less than a frame");
+        if zoo!(CursorMasked) {
+            let masked = self.place(start.saturating_add(done & !7)) + offset % 8;
+            return self.storage.bytes(masked, usize::try_from(len).expect("less than the ring"));
+        }
         self.storage.bytes(self.place(start) + offset, usize::try_from(len).expect("less than the ring"))
     }
 
@@ -373,7 +403,8 @@ impl<S: Storage> Queue<S> {
     // ---- getters ----
 
     pub(crate) fn standing(&self) -> Standing {
-        Standing { acked: self.acked, sent: self.handed(), consumed: self.consumed }
+        let sent = if zoo!(TailForSent) { self.tail } else { self.handed() };
+        Standing { acked: self.acked, sent, consumed: self.consumed }
     }
 
     pub(crate) fn tail(&self) -> Position {

@@ -100,10 +100,11 @@ pub fn survey<P: Published>(file: &P) -> Result<Survey, RecoverError> {
     let consumed = position_word(file, layout::CONSUMED, "consumed")?;
     let floor = position_word(file, layout::FLOOR, "floor")?;
     let walk = walk(file, &header, acked)?;
-    if walk.tail < floor {
+    if walk.tail < floor && !zoo!(FloorNotChecked) {
         return Err(RecoverError::BelowFloor { end: walk.tail, floor });
     }
     let sent = match file.load(layout::SENT_FLOOR) {
+        _ if zoo!(SentFloorNotUsed) => walk.tail,
         NOT_TAKEN => walk.tail,
         taken => sent_floor(taken, acked, walk.tail)?,
     };
@@ -149,7 +150,11 @@ fn walk<P: Published>(file: &P, header: &Header, acked: Position) -> Result<Walk
         let start = walk.tail;
         let place = ring.place(start);
         let word = file.load(place);
-        if word == 0 {
+        if zoo!(WalkWithoutBound) && word == 0 && start.get() < file.load(layout::FLOOR) {
+            walk.tail = start.saturating_add(frame::ALIGNMENT);
+            continue;
+        }
+        if word == 0 || zoo!(LapTag) && rule.is_of_another_place(start, word) {
             return Ok(walk);
         }
         let at_fault = |fault| RecoverError::Frame { at: start, fault };

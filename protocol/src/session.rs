@@ -97,7 +97,8 @@ impl<S: Storage> Session<S> {
             return Err(Refused { received, reason });
         }
         self.lending.give_back(&received.ticket);
-        self.queue.consume_to(received.ticket.end);
+        let upto = if zoo!(ConsumeByPlace) { self.lending.delivered } else { received.ticket.end };
+        self.queue.consume_to(upto);
         Ok(received.position())
     }
 
@@ -107,10 +108,11 @@ impl<S: Storage> Session<S> {
     /// call [`Session::reclaim`] once it is gone.
     pub fn consume_through(&mut self, upto: Delivered) -> Result<(), RefusedReason> {
         let delivered = self.lending.delivered;
-        if (upto.session, upto.to) != (self.queue.session, self.header.role) {
+        let to = if zoo!(OtherDirection) { self.header.role } else { upto.to };
+        if (upto.session, to) != (self.queue.session, self.header.role) {
             return Err(RefusedReason::Foreign);
         }
-        if upto.end > delivered {
+        if upto.end > delivered && !zoo!(UndeliveredConsumed) {
             return Err(RefusedReason::NotDelivered { delivered });
         }
         if upto.end > self.queue.consumed() && self.lending.held > 0 {
@@ -257,7 +259,7 @@ impl<S: Storage> Session<S> {
         // Over shared memory it may be found out between two times that are told.
         let acked = self.queue.acked();
         self.behind_since
-            .filter(|(then, _)| *then == acked && acked != self.queue.tail())
+            .filter(|(then, _)| (*then == acked || zoo!(BehindSinceStale)) && acked != self.queue.tail())
             .map(|(_, since)| since)
     }
 

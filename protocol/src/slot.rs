@@ -63,6 +63,9 @@ impl<'s, S: Storage> Slot<'s, S> {
             return Err(Refused { received: request, reason });
         }
         self.lending.give_back(&request.ticket);
+        if zoo!(ConsumeBeforeReply) {
+            self.queue.consume_to(request.ticket.end);
+        }
         Ok(self.publish(request.ticket.end))
     }
 

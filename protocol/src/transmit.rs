@@ -41,7 +41,7 @@ impl Transmit {
 
     /// Whether a control frame can be put in now.
     pub(crate) fn takes_control(&self) -> bool {
-        self.done == 0 && self.control.is_none()
+        (self.done == 0 || zoo!(ControlInsideFrame)) && self.control.is_none()
     }
 
     /// Puts a control frame in front of the next frame. Only when [`Transmit::takes_control`] says so.

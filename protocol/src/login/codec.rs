@@ -122,7 +122,7 @@ fn decode_prologue(input: &[u8]) -> Result<Option<(MessageType, usize)>, LoginEr
         return Err(LoginError::Magic { at, found: input[at] });
     }
     let Some(&version) = input.get(4) else { return Ok(None) };
-    if version != VERSION {
+    if version != VERSION && !zoo!(VersionNotCompared) {
         return Err(LoginError::Version { found: version, known: VERSION });
     }
     let Some(&number) = input.get(5) else { return Ok(None) };

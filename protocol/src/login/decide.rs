@@ -115,11 +115,12 @@ pub fn decide(
     }
     if let Some(proposed) = confirm.proposed {
         // A Ready that was lost comes first: whatever else the client shows, it speaks of before that.
-        if let Some(record) = record.filter(|record| record.session == proposed.session) {
+        let same = |record: &&Record| record.session == proposed.session || zoo!(SessionNotCompared);
+        if let Some(record) = record.filter(same) {
             return decide_lost_ready(record, live);
         }
         if confirm.token.is_some() {
-            return match (live, token_valid) {
+            return match (live && !zoo!(StrangerFences), token_valid || zoo!(ResetWithoutToken)) {
                 (true, _) => Verdict::Busy,
                 (false, true) => begin(&proposed, agreed, Verdict::Reset),
                 // Without the token the proposal would be left over: said at once, it costs one login less.
@@ -132,14 +133,14 @@ pub fn decide(
         (None, None, _) => Verdict::Internal,
         (None, Some(proposed), None) => begin(&proposed, agreed, Verdict::Fresh),
         // A proposal beside a session it does not belong to is merely the fresh id of a later reset.
-        (None, Some(_), Some(_)) if live => Verdict::Busy,
+        (None, Some(_), Some(_)) if live && !zoo!(StrangerFences) => Verdict::Busy,
         (None, Some(_), Some(_)) => Verdict::PeerLostClient,
         // Left over from a reset that was never accepted.
         (Some(_), Some(_), _) => Verdict::ProposalDead,
         (Some(_), None, None) => Verdict::PeerLostServer,
         (Some(held), None, Some(record)) => match disagreement(held, confirm.disputed, record) {
             None => Verdict::Resume { session: record.session, takeover: live },
-            Some(_) if live => Verdict::Busy,
+            Some(_) if live && !zoo!(StrangerFences) => Verdict::Busy,
             Some(disagreement) => Verdict::Diverged(disagreement),
         },
     }
@@ -150,7 +151,7 @@ pub fn decide(
 fn decide_lost_ready(record: &Record, live: bool) -> Verdict {
     let unproven = record.previous.is_none();
     let nothing_came = record.standing.agrees_with(&Standing::START) && record.delivered == Position::ZERO;
-    if unproven && nothing_came && record.lands_on_frame {
+    if unproven && nothing_came && record.lands_on_frame || zoo!(UnconfirmedUnchecked) {
         Verdict::Resume { session: record.session, takeover: live }
     } else {
         Verdict::ProposalDead
@@ -164,16 +165,16 @@ fn begin(proposed: &Proposal, agreed: &Streams, verdict: fn(SessionId) -> Verdic
 
 fn disagreement(held: &Holding, disputed: bool, record: &Record) -> Option<Disagreement> {
     let attachment = Some(held.attachment);
-    if held.session != record.session {
+    if held.session != record.session && !zoo!(SessionNotCompared) {
         Some(Disagreement::Session)
-    } else if disputed {
+    } else if disputed && !zoo!(DisputeIgnored) {
         Some(Disagreement::Disputed)
-    } else if attachment != record.current && attachment != record.previous {
+    } else if attachment != record.current && attachment != record.previous && !zoo!(AttachmentNotCompared) {
         Some(Disagreement::Attachment)
     } else if !record.standing_at(held.attachment).agrees_with(&held.standing) {
         let server = record.standing_at(held.attachment);
         Some(Disagreement::Positions { client: held.standing, server })
-    } else if record.delivered > held.standing.sent {
+    } else if record.delivered > held.standing.sent && !zoo!(DeliveredNotCompared) {
         Some(Disagreement::Delivered { delivered: record.delivered, sent: held.standing.sent })
     } else if !record.lands_on_frame {
         Some(Disagreement::Frame { consumed: held.standing.consumed })

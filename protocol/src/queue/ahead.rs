@@ -23,7 +23,9 @@ impl<S: Storage> Queue<S> {
     #[inline]
     pub(crate) fn take_zeroed(&mut self) -> Zeroed {
         let ahead = Zeroed(self.zeroed);
-        self.zeroed = self.tail.saturating_add(frame::ALIGNMENT);
+        if !zoo!(ClaimKeepsZeroed) {
+            self.zeroed = self.tail.saturating_add(frame::ALIGNMENT);
+        }
         ahead
     }
 
@@ -35,7 +37,8 @@ impl<S: Storage> Queue<S> {
     /// Zeroes free places ahead of the tail. Costs a comparison when that is done already.
     #[inline]
     pub(crate) fn zero_ahead(&mut self) {
-        if self.zeroed < self.tail.saturating_add(AHEAD) {
+        let idle = zoo!(NextPlaceNotZeroed) || zoo!(LapTag);
+        if self.zeroed < self.tail.saturating_add(AHEAD) && !idle {
             self.zero_more();
         }
     }

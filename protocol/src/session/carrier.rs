@@ -160,6 +160,9 @@ impl<S: Storage> Session<S> {
         input: &mut &'a [u8],
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         self.lending.lent = false;
+        if zoo!(AcksNotReadWhenFull) && self.queue.is_wanted() && self.lending.held > 0 {
+            return Ok(None);
+        }
         loop {
             // Over shared memory it is `receive` that tells of room.
             let mapped = self.attached.as_ref().is_some_and(|attached| attached.reader.is_some());
@@ -189,7 +192,8 @@ impl<S: Storage> Session<S> {
         // Everything of the frame is checked before anything of it is stored.
         let attached = self.attached.as_mut().expect("frames come from a connection");
         // Over shared memory nothing but the peer's own word frees what the peer may be reading.
-        let news = if attached.reader.is_some() { None } else { self.queue.check_ack(ack)? };
+        let on_memory = attached.reader.is_some() && !zoo!(ControlAckFreesMemory);
+        let news = if on_memory { None } else { self.queue.check_ack(ack)? };
         if std::mem::take(&mut attached.unproven) {
             self.queue.end_doubt();
         }
@@ -203,7 +207,9 @@ impl<S: Storage> Session<S> {
             }
             Frame::Control { .. } => Ok(None),
             // Sent again after a reconnect; the application has it.
-            Frame::Message { end, .. } if end <= self.lending.delivered => Ok(None),
+            Frame::Message { end, .. } if end <= self.lending.delivered && !zoo!(ResentFramesDelivered) => {
+                Ok(None)
+            }
             Frame::Message { start, end, kind, payload, .. } => {
                 Ok(Some(Event::Message(self.lend(start, end, kind, payload))))
             }
@@ -246,11 +252,11 @@ impl<S: Storage> Session<S> {
         let Some(attached) = self.attached.as_mut() else {
             return;
         };
-        let bytes = bytes.min(attached.offered);
+        let bytes = if zoo!(TransmittedTwice) { bytes } else { bytes.min(attached.offered) };
         if bytes == 0 {
             return;
         }
-        attached.offered -= bytes;
+        attached.offered -= bytes.min(attached.offered);
         attached.liveness.spoke(now);
         attached.transmit.advance(bytes, &mut self.queue);
         if attached.transmit.is_at(self.queue.tail()) {
@@ -264,8 +270,10 @@ impl<S: Storage> Session<S> {
         let attached = self.attached.as_ref()?;
         // With bytes on offer the host waits for the carrier to take them, and no timer adds any; behind
         // the last frame nothing comes.
-        let speak = [attached.acks.deadline(), Some(attached.liveness.heartbeat_deadline())];
-        let may_speak = attached.offered == 0 && attached.closing != Closing::Told;
+        let heartbeat = Some(attached.liveness.heartbeat_deadline()).filter(|_| !zoo!(NotWokenToSpeak));
+        let speak = [attached.acks.deadline(), heartbeat];
+        let behind_close = attached.closing == Closing::Told && !zoo!(WokenBehindClose);
+        let may_speak = attached.offered == 0 && !behind_close;
         let speak = speak.into_iter().flatten().filter(|_| may_speak);
         let watch = attached.stall.deadline().into_iter();
         speak.chain(watch).chain([attached.liveness.silence_deadline()]).min()
@@ -284,7 +292,9 @@ impl<S: Storage> Session<S> {
             return Err(timed_out);
         }
         // With a carrier that takes nothing, `poll_transmit` may not have been called for long.
-        self.watch_for_stall(now);
+        if !zoo!(StalledWhileConsuming) {
+            self.watch_for_stall(now);
+        }
         let lasted = self.attached.as_mut().and_then(|attached| attached.stall.report(now));
         Ok(lasted.map(|lasted| Stalled {
             undelivered: self.queue.undelivered(),
@@ -344,7 +354,12 @@ impl Attached {
             _ if self.greet => Some(Control::Ack),
             // Over shared memory the peer sees what is consumed.
             _ if self.reader.is_some() => self.liveness.must_speak(now).then_some(Control::Heartbeat),
-            _ if self.acks.is_due(now, queue.consumed()) && carried < queue.consumed() => Some(Control::Ack),
+            _ if self.acks.is_due(now, queue.consumed())
+                && carried < queue.consumed()
+                && !zoo!(AcksOnlyRide) =>
+            {
+                Some(Control::Ack)
+            }
             _ if self.liveness.must_speak(now) => Some(Control::Heartbeat),
             _ => None,
         }

@@ -96,22 +96,31 @@ impl<S: Storage> Session<S> {
     /// resumes: it is still at the attachment it showed.
     pub fn accept(&mut self, now: Instant, confirm: &Confirm, grant: Grant) -> Result<Ready, LoginFault> {
         let shown = confirm.held.filter(|held| held.session == self.id());
-        if shown.is_none() && confirm.proposed.is_none_or(|proposed| proposed.session != self.id()) {
+        let proposed = confirm.proposed.filter(|proposed| proposed.session == self.id());
+        if shown.is_none() && proposed.is_none() && !zoo!(OtherSessionAttached) {
             return Err(LoginFault::OtherSession);
         }
         let standing = shown.map_or(Standing::START, |held| held.standing);
         // What was sent before: what this connection is about to show is no proof of the past, nor is what went
         // out on one whose Ready the client never had.
-        let mine =
+        let mut mine =
             shown.map_or(self.standing(), |held| self.record(Position::ZERO).standing_at(held.attachment));
         self.check_standing(mine, &standing)?;
         self.attached = None;
         self.queue.store_nonce(grant.nonce);
-        self.queue.store_previous(shown.map(|held| held.attachment), mine.sent);
+        let shown = shown.map(|held| held.attachment);
+        let previous = if zoo!(PreviousFromOldCurrent) { self.queue.current() } else { shown };
+        if zoo!(AttachmentsInWrongOrder) {
+            self.queue.store_attachment(grant.attachment);
+        }
+        self.queue.store_previous(previous, mine.sent);
         self.queue.store_attachment(grant.attachment);
         self.told = self.queue.consumed();
         let mapped = (grant.carrier == Carrier::Shm).then_some(confirm.nonce);
         self.attach(now, standing.consumed, &grant.timing, true, mapped);
+        if zoo!(ReadyTellsTheFuture) {
+            mine = self.standing();
+        }
         Ok(Ready {
             outcome: grant.outcome,
             session: self.id(),
@@ -128,8 +137,11 @@ impl<S: Storage> Session<S> {
     ///
     /// It must be the answer to what [`Session::show`] gave last.
     pub fn establish(&mut self, now: Instant, ready: &Ready, timing: &Timing) -> Result<(), LoginFault> {
-        if ready.session != self.id() {
+        if ready.session != self.id() && !zoo!(OtherSessionAttached) {
             return Err(LoginFault::OtherSession);
+        }
+        if zoo!(StoredBeforeChecked) {
+            self.queue.store_attachment(ready.attachment);
         }
         self.check_standing(self.standing(), &ready.standing)?;
         self.queue.store_attachment(ready.attachment);
@@ -144,7 +156,7 @@ impl<S: Storage> Session<S> {
         }
         // What was delivered is skipped when it is sent again, so it must be something that was sent.
         let (delivered, sent) = (self.lending.delivered, yours.sent);
-        if delivered > sent {
+        if delivered > sent && !zoo!(DeliveredNotCompared) {
             return Err(LoginFault::Delivered { delivered, sent });
         }
         if !self.queue.lands_on_frame(yours.consumed) {
@@ -173,7 +185,7 @@ impl<S: Storage> Session<S> {
             None => self.queue.set_writing(peer_consumed),
         }
         let Header { session, role, incoming, .. } = self.header;
-        let delivered = self.lending.delivered;
+        let delivered = if zoo!(ReaderStartsAtTold) { self.told } else { self.lending.delivered };
         let reader = mapped.map(|nonce| Reader::new(session, role.other(), incoming, delivered, nonce));
         // The client speaks first and at once: its frame ends the server's doubt about the attachment.
         let start = Start { peer_consumed, told: self.told, unproven, greet: !unproven, reader };

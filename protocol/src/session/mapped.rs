@@ -82,7 +82,7 @@ impl<S: Storage> Session<S> {
     /// it would come back with the login before, and with what it had then.
     fn ends_doubt<V: Published>(&mut self, view: &V) -> bool {
         let current = self.queue.current().map(|current| current.get());
-        let proven = Some(view.load(layout::CURRENT)) == current;
+        let proven = Some(view.load(layout::CURRENT)) == current || zoo!(PreviousClearedBeforeReady);
         if proven && let Some(attached) = &mut self.attached {
             attached.unproven = false;
             self.queue.end_doubt();
@@ -98,7 +98,7 @@ impl<S: Storage> Session<S> {
     fn load_ack<V: Published>(&mut self, view: &V) -> Result<(), ProtocolError> {
         let found = view.load(layout::CONSUMED);
         let reader = self.attached.as_ref().and_then(|attached| attached.reader.as_ref());
-        if reader.is_some_and(|reader| !reader.is_present(view)) {
+        if reader.is_some_and(|reader| !reader.is_present(view)) && !zoo!(ConsumptionPastConfirm) {
             return Err(InboundFault::Left.into());
         }
         Position::new(found).ok_or(ProtocolError::Consumed { found })?;
