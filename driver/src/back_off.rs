@@ -28,6 +28,9 @@ impl BackOff {
     pub(crate) fn delay(self, failures: u32, random: u64) -> Duration {
         let limit = 2_u32.checked_pow(failures).and_then(|factor| self.first.checked_mul(factor));
         let limit = limit.unwrap_or(self.most).min(self.most);
+        if zoo!(NoJitter) {
+            return limit;
+        }
         // The top 32 bits as a fraction of 2^32.
         let nanoseconds = (limit.as_nanos() * u128::from(random >> 32)) >> 32;
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))

@@ -79,7 +79,7 @@ impl Connection {
         // End of stream and errors are found by reading and writing.
         let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
         self.readable |= event.is_readable() || ended;
-        self.read_on |= ended;
+        self.read_on |= ended && !zoo!(EndWithLastBytesMissed);
         self.writable |= event.is_writable() || ended;
     }
 
@@ -97,7 +97,7 @@ impl Connection {
         budget: usize,
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
-        if self.delivering {
+        if self.delivering && !zoo!(PanicForgotten) {
             // Where it stands, or it would block the link without a word.
             if let Some(position) = session.reclaim() {
                 app.unconsumed(&mut Link::new(session.outbox()), position);
@@ -124,7 +124,7 @@ impl Connection {
         budget: usize,
         app: &mut impl Handler,
     ) -> Disconnected {
-        if !matches!(found, Disconnected::Cut) {
+        if !matches!(found, Disconnected::Cut) || zoo!(LastWordsUnheard) {
             return found;
         }
         self.readable = true;
@@ -163,7 +163,7 @@ impl Connection {
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
         let mut spent = 0;
-        while self.readable && spent < budget && !session.is_closing() {
+        while self.readable && (spent < budget || zoo!(BudgetNotKept)) && !session.is_closing() {
             spent += self.read_once(now, session, scratch, app)?;
             if self.cut {
                 return Err(Disconnected::Cut);
@@ -172,7 +172,11 @@ impl Connection {
         }
         // Also tells of room that was made since the last visit.
         self.flush_all(now, session, app)?;
-        Ok(if self.readable && !session.is_closing() { Visit::More } else { Visit::Idle })
+        Ok(if self.readable && !session.is_closing() && !zoo!(ReadinessForgotten) {
+            Visit::More
+        } else {
+            Visit::Idle
+        })
     }
 
     fn read_once(
@@ -321,7 +325,7 @@ fn deliver(
 /// Reads what a peer that is gone had committed to shared memory, as over TCP what it had sent is still read. A
 /// peer that lives, and has only lost the connection, may go on committing: so up to a ring's worth.
 pub(crate) fn drain(session: &mut MappedSession, reason: &Disconnected, mut each: impl FnMut(Polled<'_>)) {
-    if !matches!(reason, Disconnected::Cut | Disconnected::Io(_)) {
+    if !matches!(reason, Disconnected::Cut | Disconnected::Io(_)) || zoo!(RemainderUnread) {
         return;
     }
     let mut left = session.header().incoming.capacity();

@@ -37,6 +37,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+/// Whether a known defect was put back, see `tcpshm_protocol::zoo`. Never without the feature `zoo`.
+#[cfg(not(feature = "zoo"))]
+macro_rules! zoo {
+    ($($bug:ident)|+) => {
+        false
+    };
+}
+#[cfg(feature = "zoo")]
+macro_rules! zoo {
+    ($($bug:ident)|+) => {
+        $(tcpshm_protocol::zoo::is_released(tcpshm_protocol::zoo::Bug::$bug))||+
+    };
+}
+
 mod back_off;
 mod boot;
 mod client;

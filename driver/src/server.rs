@@ -245,7 +245,8 @@ impl Server {
         self.detached.push_back(session);
         while self.detached.len() > self.config.max_detached {
             // Not the newest: somebody is about to use it.
-            let mut older = self.detached.iter().take(self.detached.len() - 1);
+            let newest = usize::from(!zoo!(NewestClosedFirst));
+            let mut older = self.detached.iter().take(self.detached.len() - newest);
             let Some(oldest) = older.position(|session| session.held() == 0) else {
                 return;
             };
@@ -258,7 +259,7 @@ impl Server {
     /// Closes older ones even if messages of theirs are held: peers decide how many there are, so their
     /// number has to end somewhere. What was held comes again.
     fn bound_detached(&mut self, app: &mut impl Handler) {
-        while self.detached.len() > self.config.max_detached.max(1) {
+        while self.detached.len() > self.config.max_detached.max(1) && !zoo!(DetachedUnbounded) {
             let Some(session) = self.detached.pop_front() else {
                 return;
             };
@@ -275,7 +276,7 @@ impl Server {
 
     /// The last bytes are out or given up; only their arrival is still waited for.
     fn put_farewell(&mut self, index: usize, mut handshake: Handshake) {
-        if self.farewells >= self.config.max_pending {
+        if self.farewells >= self.config.max_pending && !zoo!(FarewellsUnbounded) {
             // Too many to be polite to.
             self.deregister(&mut handshake.stream);
             self.timers.cancel(index);

@@ -42,7 +42,7 @@ pub(crate) fn would_block(error: &io::Error) -> bool {
 
 /// Whether a signal came in between, and the call is to be made again.
 pub(crate) fn interrupted(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Interrupted
+    error.kind() == io::ErrorKind::Interrupted && !zoo!(InterruptedCallsFail)
 }
 
 /// Whether accepting failed for one connection only: it may be tried again at once. The list is that of

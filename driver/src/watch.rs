@@ -12,6 +12,9 @@ pub(crate) fn missing(
     session: &MappedSession,
     app: &mut impl Handler,
 ) -> Option<Disconnected> {
+    if zoo!(FilesNotWatched) {
+        return None;
+    }
     let peer = session.peer();
     match directory.is_in_place(peer, session.identity()) {
         Ok(true) => {}
@@ -38,5 +41,7 @@ pub(crate) fn restore(directory: &LinkDirectory, session: &mut MappedSession) ->
 /// A session is about to be closed, and its file is all that stays of it: one that was removed is made again.
 /// Where that fails there is nobody left to tell.
 pub(crate) fn leave(directory: &LinkDirectory, mut session: Box<MappedSession>) {
-    let _ = restore(directory, &mut session);
+    if !zoo!(LostFileNotMadeAgain) {
+        let _ = restore(directory, &mut session);
+    }
 }

@@ -25,14 +25,14 @@
 /// Whether a known defect was put back, see the module `zoo`. Never without the feature `zoo`.
 #[cfg(not(feature = "zoo"))]
 macro_rules! zoo {
-    ($bug:ident) => {
+    ($($bug:ident)|+) => {
         false
     };
 }
 #[cfg(feature = "zoo")]
 macro_rules! zoo {
-    ($bug:ident) => {
-        $crate::zoo::is_released($crate::zoo::Bug::$bug)
+    ($($bug:ident)|+) => {
+        $($crate::zoo::is_released($crate::zoo::Bug::$bug))||+
     };
 }
 

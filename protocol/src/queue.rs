@@ -220,7 +220,7 @@ impl<S: Storage> Queue<S> {
     ) {
         let start = self.tail;
         let next = end.saturating_add(frame::ALIGNMENT);
-        if next > ahead && !zoo!(NextPlaceNotZeroed) && !zoo!(LapTag) {
+        if next > ahead && !zoo!(NextPlaceNotZeroed | LapTag) {
             self.storage.store(self.place(end), 0);
         }
         self.zeroed = ahead.max(next);

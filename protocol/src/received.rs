@@ -247,7 +247,7 @@ impl Lending {
         if ticket.end <= consumed {
             return Err(RefusedReason::AlreadyConsumed);
         }
-        if ticket.start != consumed && !zoo!(ConsumedOverHeld) && !zoo!(ConsumeByPlace) {
+        if ticket.start != consumed && !zoo!(ConsumedOverHeld | ConsumeByPlace) {
             return Err(RefusedReason::Waiting { oldest: consumed });
         }
         Ok(())

@@ -106,6 +106,9 @@ impl Folder {
     /// Gives an open file the mode 0600, whatever the umask took.
     pub(crate) fn make_private(&self, name: &str, file: &File) -> Result<(), FileError> {
         self.step(name)?;
+        if zoo!(ModeFromUmask) {
+            return Ok(());
+        }
         fchmod(file, PRIVATE).map_err(|error| self.io_error("changing the mode of", name, error.into()))
     }
 
@@ -126,7 +129,8 @@ impl Folder {
 
     /// Gives `from` the name `to`, which must be free.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), FileError> {
-        self.rename_with("renaming", from, to, RenameFlags::NOREPLACE)
+        let flags = if zoo!(KeptFileOverwritten) { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
+        self.rename_with("renaming", from, to, flags)
     }
 
     /// Exchanges the names of two files in one step.

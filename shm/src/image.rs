@@ -25,7 +25,7 @@ impl ImageError {
         matches!(
             self,
             Self::Damaged(RecoverError::Header(HeaderError::Unfinished | HeaderError::TooShort { .. }))
-        )
+        ) && !zoo!(UnfinishedIsDamage)
     }
 }
 

@@ -42,6 +42,20 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("link files are mapped as they are: only 64-bit little-endian Linux is supported");
 
+/// Whether a known defect was put back, see `tcpshm_protocol::zoo`. Never without the feature `zoo`.
+#[cfg(not(feature = "zoo"))]
+macro_rules! zoo {
+    ($($bug:ident)|+) => {
+        false
+    };
+}
+#[cfg(feature = "zoo")]
+macro_rules! zoo {
+    ($($bug:ident)|+) => {
+        $(tcpshm_protocol::zoo::is_released(tcpshm_protocol::zoo::Bug::$bug))||+
+    };
+}
+
 mod access;
 mod directory;
 mod error;

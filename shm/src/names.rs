@@ -37,8 +37,8 @@ impl LinkName {
     /// The name in these bytes, or `None` if they are no link file's name.
     pub(crate) fn parse(file_name: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(file_name).ok()?;
-        let (letter, rest) = text.split_once('~')?;
-        let (owner, rest) = rest.split_once('~')?;
+        let (letter, rest) = text.split_once(joint())?;
+        let (owner, rest) = rest.split_once(joint())?;
         let role = match letter {
             "c" => Role::Client,
             "s" => Role::Server,
@@ -74,7 +74,8 @@ impl LinkName {
 
 impl fmt::Display for LinkName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}~{}~{}.link", letter(self.role), self.owner, self.peer)?;
+        let joint = joint();
+        write!(f, "{}{joint}{}{joint}{}.link", letter(self.role), self.owner, self.peer)?;
         match self.place {
             Place::Main => Ok(()),
             Place::Proposed(session) => write!(f, ".{session}.new"),
@@ -90,12 +91,17 @@ pub(crate) fn lock_name(role: Role, owner: &Name) -> String {
 
 /// What the names of all link files of an owner begin with.
 pub(crate) fn owner_prefix(role: Role, owner: &Name) -> String {
-    format!("{}{owner}~", role_prefix(role))
+    format!("{}{owner}{}", role_prefix(role), joint())
 }
 
 /// What the names of all link files of one side begin with.
 pub(crate) fn role_prefix(role: Role) -> String {
-    format!("{}~", letter(role))
+    format!("{}{}", letter(role), joint())
+}
+
+/// What no name holds.
+fn joint() -> char {
+    if zoo!(NamesJoinedByUnderscore) { '_' } else { '~' }
 }
 
 fn letter(role: Role) -> char {

@@ -27,11 +27,11 @@ impl LinkDirectory {
         let prepared = self.name(peer, Place::Proposed(id)).to_string();
         match self.proposal(peer, id)? {
             // The file of the session before this one, whose switch was interrupted.
-            Some(Proposal::Replaced(old)) => {
+            Some(Proposal::Replaced(old)) if !zoo!(RestoreOverReplaced) => {
                 self.keep_aside(peer, id, old)?;
             }
             // What an attempt left that was killed: it may be older than the session by now.
-            Some(Proposal::Unfinished | Proposal::Unconfirmed(_) | Proposal::Confirmed) | None => {
+            _ => {
                 self.folder.remove(&prepared)?;
             }
         }
@@ -42,7 +42,7 @@ impl LinkDirectory {
         copied.inspect_err(|_| {
             // A copy that stays would be taken for the link's file, without what is committed from here on. The
             // error to report is the first one.
-            let _ = self.folder.remove(&prepared);
+            let _ = if zoo!(FailedCopyStays) { Ok(()) } else { self.folder.remove(&prepared) };
         })
     }
 }

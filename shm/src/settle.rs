@@ -95,6 +95,7 @@ impl LinkDirectory {
             // Killed in `create`. Nobody was told of a session whose file was not whole, and nothing can be
             // in it.
             Some(Proposal::Unfinished) => remove(settled),
+            Some(Proposal::Replaced(_)) if zoo!(SwitchLeftUnfinished) => Ok(()),
             // Killed between the two steps of a switch.
             Some(Proposal::Replaced(old)) => {
                 settled.kept.push(self.keep_aside(peer, session, old)?);
@@ -165,7 +166,7 @@ impl LinkDirectory {
         }
         // Looked for before the exchange, so that a switch that cannot be finished is not begun.
         let kept = self.name(peer, Place::Kept(old.session)).to_string();
-        if self.folder.identity(&kept)?.is_some() {
+        if self.folder.identity(&kept)?.is_some() && !zoo!(KeptFileOverwritten) {
             return Err(FileError::KeptExists { path: self.folder.path_of(&kept) });
         }
         self.folder.exchange(&proposed, &main.to_string())?;

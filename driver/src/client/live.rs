@@ -58,7 +58,7 @@ impl Client {
         self.not_shared = false;
         // A link that lasted longer than the wait for it has made the wait worth while.
         let worth = self.config.back_off.delay(self.failures, u64::MAX);
-        if now.saturating_duration_since(since) >= worth {
+        if now.saturating_duration_since(since) >= worth || zoo!(RetryWithoutProgress) {
             self.failures = 0;
         }
         if at_once {

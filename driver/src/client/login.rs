@@ -130,13 +130,14 @@ impl Client {
         let nonce = random::nonce();
         let held = self.session.as_mut().and_then(|session| session.show(nonce));
         let token = self.reset_token.take().filter(|(from, _)| from == server).map(|(_, token)| token);
+        let token = token.filter(|_| held.is_some() || !zoo!(TokenThrownAway));
         if self.proposed.is_none() && (held.is_none() || token.is_some()) {
             let created = self.directory.create(&self.fresh_header(server, &streams), random::nonce());
             let created = created.map_err(|error| storage(error, app))?;
             self.proposed = Some(Box::new(MappedSession::new(created)));
         }
         let proposed = self.proposed.as_mut().map(|session| {
-            session.show(nonce);
+            session.show(if zoo!(ProposedNonceDiffers) { random::nonce() } else { nonce });
             Proposal { session: session.id(), streams: streams_of(session) }
         });
         Ok(Confirm {
@@ -151,7 +152,8 @@ impl Client {
 
     /// Opens the link with the server that is there. What links with others still hold is reported.
     fn meet(&mut self, server: &Name, app: &mut impl Handler) -> Result<(), FileError> {
-        if self.session.as_ref().is_none_or(|session| session.peer() != server) {
+        if self.session.as_ref().is_none_or(|session| session.peer() != server && !zoo!(ShownToAnotherServer))
+        {
             self.open_link(server)?;
             self.disputed = false;
         } else if let Some(session) = &mut self.session {
@@ -167,6 +169,7 @@ impl Client {
             }
             match self.directory.look(&peer) {
                 Ok(survey) => {
+                    let survey = survey.filter(|_| !zoo!(LeftBehindUntold));
                     let left = survey.map(|survey| survey.undelivered()).filter(|left| left.messages > 0);
                     left.inspect(|left| app.left_behind(&peer, left));
                 }

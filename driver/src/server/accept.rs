@@ -28,7 +28,7 @@ impl Server {
                 // No descriptors or no memory: trying again at once would only burn time.
                 Err(_) => {
                     let pause = now + PAUSE;
-                    self.accept_after = Some(pause);
+                    self.accept_after = Some(pause).filter(|_| !zoo!(AcceptSpins));
                 }
             }
         }

@@ -71,7 +71,8 @@ impl Server {
         app: &mut impl Handler,
     ) -> Result<Accepted, Refusal> {
         let client = &admitted.hello.client;
-        if self.logins.is_stale(client, admitted.order) {
+        let decides = zoo!(DelayedConfirmAccepted) && !self.live.contains_key(client);
+        if self.logins.is_stale(client, admitted.order) && !decides {
             return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again"));
         }
         if confirm.proposed.is_some_and(|proposed| self.logins.is_dead(client, proposed.session)) {
@@ -90,8 +91,10 @@ impl Server {
         let token_valid = confirm.token.is_some_and(|token| self.reset_tokens.is_valid(client, token));
         let verdict = decide(confirm, record, &streams, live, token_valid);
         let accepts = matches!(verdict, Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_));
-        if accepts && !live && self.live.len() >= self.config.max_links {
-            return Err(Refusal::new(RefusalCode::Overloaded, "no place for another link"));
+        let full = accepts && !live && self.live.len() >= self.config.max_links;
+        let overloaded = || Refusal::new(RefusalCode::Overloaded, "no place for another link");
+        if full && !zoo!(SlotTakenEarly) {
+            return Err(overloaded());
         }
         let accepted = match verdict {
             Verdict::Resume { .. } => self.resume(now, admitted, confirm, holdings.as_ref(), app)?,
@@ -109,6 +112,9 @@ impl Server {
                 return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app));
             }
         };
+        if full {
+            return Err(overloaded());
+        }
         self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
@@ -120,7 +126,9 @@ impl Server {
     fn is_copy(&self, client: &Name, confirm: &Confirm) -> bool {
         let session = self.live.get(client).and_then(|index| self.links.get(*index));
         let shown = |session: &MappedSession| confirm.held.is_some_and(|held| held.session == session.id());
-        session.filter(|session| shown(session)).is_some_and(|session| !session.is_shown(confirm.nonce))
+        session
+            .filter(|session| shown(session) && !zoo!(CopyNotNoticed))
+            .is_some_and(|session| !session.is_shown(confirm.nonce))
     }
 
     /// What is held under the link's names, in memory or in a file that is only looked at.
@@ -191,7 +199,8 @@ impl Server {
         app: &mut impl Handler,
     ) -> Result<Option<PeerFile>, Refusal> {
         let (wish, offered) = (admitted.hello.wish, self.config.carriers);
-        let possible = |carrier| wish.allows(carrier) && offered.contains(carrier);
+        let wished = |carrier| wish.allows(carrier) || zoo!(CarrierUnasked);
+        let possible = |carrier| wished(carrier) && offered.contains(carrier);
         if !possible(Carrier::Shm) {
             return Ok(None);
         }
@@ -289,7 +298,7 @@ impl Server {
         holdings: Option<&Holdings>,
         app: &mut impl Handler,
     ) -> Result<(), Refusal> {
-        if holdings.is_none() {
+        if holdings.is_none() && !zoo!(NothingKeptCounts) {
             return Ok(());
         }
         let kept = self.directory.kept_count(client);
@@ -359,6 +368,9 @@ impl Server {
         let preamble = pending.login.poll_transmit().to_vec();
         let (stream, address, rest) = pending.handshake.into_parts();
         let connection = Connection::new(stream, address, &preamble, &rest);
+        if zoo!(PlaceLostInPanic) {
+            self.logins.leave(arrival, Some(client));
+        }
         if let Some(report) = &report {
             app.reset(&mut Link::new(session.outbox()), report);
         }

@@ -76,7 +76,7 @@ impl Logins {
 
     /// Whether a Confirm under `name` was accepted whose Hello was read after `hello`.
     pub(crate) fn is_stale(&self, name: &Name, hello: u64) -> bool {
-        self.names.get(name).is_some_and(|said| hello < said.accepted)
+        self.names.get(name).is_some_and(|said| hello < said.accepted && !zoo!(OlderLoginWins))
     }
 
     /// A Confirm was accepted: those that were begun before it decide nothing, however late they arrive.
@@ -92,6 +92,7 @@ impl Logins {
     /// refused, and would make the owner's own logins stale by it.
     pub(crate) fn bury(&mut self, name: &Name, proposal: SessionId) {
         if let Some(said) = self.names.get_mut(name) {
+            said.accepted = if zoo!(BurialMakesStale) { self.hellos } else { said.accepted };
             said.dead.push_back(proposal);
             if said.dead.len() > REMEMBERED {
                 said.dead.pop_front();
@@ -101,11 +102,14 @@ impl Logins {
 
     /// Whether a proposal was refused for good while this login was under way.
     pub(crate) fn is_dead(&self, name: &Name, proposal: SessionId) -> bool {
-        self.names.get(name).is_some_and(|said| said.dead.contains(&proposal))
+        self.names.get(name).is_some_and(|said| said.dead.contains(&proposal) && !zoo!(ProposalComesBack))
     }
 
     /// The place of the login that has to make room for one more from `address`, if any.
     pub(crate) fn crowded(&self, address: IpAddr, most: usize, most_per_address: usize) -> Option<usize> {
+        if zoo!(OldestKeepsItsPlace) {
+            return None;
+        }
         if self.per_address.get(&address).is_some_and(|count| *count >= most_per_address) {
             let own = self.arrivals.values().find(|(_, from)| *from == address);
             return own.map(|(place, _)| *place);

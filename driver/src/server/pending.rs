@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tcpshm_protocol::Name;
 use tcpshm_protocol::login::{
-    Carrier, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, Welcome, limits_agreed,
+    Carrier, Hello, LoginError, Refusal, RefusalCode, ServerLogin, ServerStep, UserData, Welcome,
+    limits_agreed,
 };
 
 use super::places::{Admitted, Pending, Place};
@@ -95,7 +96,9 @@ impl Server {
         let address = pending.handshake.address;
         let attempt =
             LoginAttempt { client: &hello.client, address, wish: hello.wish, user_data: &hello.user_data };
-        let user_data = match app.login(&attempt) {
+        let admission = app.login(&attempt);
+        let user_data = match admission {
+            _ if zoo!(DenialIgnored) => UserData::default(),
             Admission::Admit(user_data) => user_data,
             Admission::Deny(text) => return Err(Refusal::new(RefusalCode::Denied, text)),
         };
@@ -140,5 +143,11 @@ impl Server {
 }
 
 fn refused(pending: &Pending, by_us: bool, refusal: Refusal) -> LoginRefused {
-    LoginRefused { peer: pending.said.clone(), address: pending.handshake.address, by_us, refusal }
+    let said = pending.said.as_ref().filter(|_| !zoo!(NamelessRefusal));
+    LoginRefused {
+        peer: said.or(pending.name()).cloned(),
+        address: pending.handshake.address,
+        by_us,
+        refusal,
+    }
 }

@@ -19,7 +19,7 @@ impl ResetTokens {
     pub(crate) fn give(&mut self, client: &Name, token: ResetToken) {
         self.void(client);
         self.given.push_back((client.clone(), token));
-        if self.given.len() > Self::MOST {
+        if self.given.len() > Self::MOST && !zoo!(TokensUnbounded) {
             self.given.pop_front();
         }
     }

@@ -47,7 +47,9 @@ impl Server {
             return self.drop_place(index);
         };
         // Before the application has its say, which may be a panic: no link is ever without a timer.
-        self.timers.schedule(index, now + self.config.link.check_every());
+        if !zoo!(TimerLostInPanic) {
+            self.timers.schedule(index, now + self.config.link.check_every());
+        }
         if now >= live.next_check {
             live.next_check = now + self.config.link.check_every();
             live.ended = live.ended.take().or_else(|| watch::missing(&self.directory, session, app));

@@ -37,7 +37,7 @@ impl<S: Storage> Queue<S> {
     /// Zeroes free places ahead of the tail. Costs a comparison when that is done already.
     #[inline]
     pub(crate) fn zero_ahead(&mut self) {
-        let idle = zoo!(NextPlaceNotZeroed) || zoo!(LapTag);
+        let idle = zoo!(NextPlaceNotZeroed | LapTag);
         if self.zeroed < self.tail.saturating_add(AHEAD) && !idle {
             self.zero_more();
         }

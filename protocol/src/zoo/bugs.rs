@@ -101,4 +101,58 @@ bugs! {
     ConsumptionPastConfirm: "bug", "what a peer consumed after its next Confirm is learned on the connection before";
     ControlAckFreesMemory: "bug", "an acknowledgement in a control frame frees what the peer may be reading";
     ReaderStartsAtTold: "D21", "after a change of carrier messages that were delivered are read again";
+
+    RelaxedPublish: "D25", "a store that publishes does not release what was written before it";
+    StoreWithoutBarrier: "D25", "the compiler may move later writes above a store";
+    LastWordsUnheard: "bug", "a peer's reason is not read once its memory shows that it left";
+    RemainderUnread: "bug", "what a peer that is gone had committed to shared memory is not read";
+
+    // Link files.
+    GeometryNotCompared: "D18", "a file made for other sizes is taken without a word";
+    LockAfterReading: "D19", "a file is read before its lock is taken";
+    LockLossUnnoticed: "D19", "a lock file that was removed under its holder goes unnoticed";
+    NamesJoinedByUnderscore: "D20", "the names in a file name are joined by a character that names may hold";
+    HolesNotFilled: "D53", "the space of a file that is opened is not reserved";
+    UnfinishedIsDamage: "D59", "a file whose making was interrupted is taken for a damaged one";
+    ModeFromUmask: "D61", "the umask decides who may read a file";
+    KeptFileOverwritten: "D66", "a file kept earlier is overwritten";
+    SwitchLeftUnfinished: "D66", "the second step of an interrupted switch is not made up for";
+    LookingLocks: "D68", "looking at a file takes its lock";
+    RestoreOverReplaced: "bug", "a file made again removes the old one of an interrupted switch";
+    FailedCopyStays: "bug", "a failed attempt to make a file again leaves its copy";
+
+    // The driver: logins.
+    ShownToAnotherServer: "D5", "a client shows the session of one server to another";
+    DenialIgnored: "D33", "a client that the host denies is let in";
+    SlotTakenEarly: "D34", "a file is made for a login before it is decided";
+    OldestKeepsItsPlace: "D35", "the oldest login in progress does not give way when places run out";
+    CarrierUnasked: "D38", "shared memory is granted to whom did not wish for it";
+    OlderLoginWins: "D50", "a Confirm of an abandoned connection takes over from its successor";
+    DelayedConfirmAccepted: "D50", "a delayed Confirm is accepted when nothing is live";
+    LeftBehindUntold: "D65", "what a link with another server still holds is not told";
+    ProposalComesBack: "bug", "a delayed Confirm brings back a proposal that its client was told to forget";
+    BurialMakesStale: "bug", "a refused proposal makes the other logins under its name stale";
+    CopyNotNoticed: "bug", "a copy takes over from an original that has messages in hand";
+    NothingKeptCounts: "bug", "a server that has nothing to keep is kept from a reset by what it kept before";
+    TokenThrownAway: "bug", "a client that lost its files throws its leave to reset away";
+    ProposedNonceDiffers: "bug", "the nonce in a proposed file is not the one that is told";
+    TokensUnbounded: "bug", "each refused name leaves a token";
+    FarewellsUnbounded: "bug", "refused connections that stay take places without a bound";
+    NamelessRefusal: "bug", "a refused client that said its name is reported without it";
+
+    // The driver: connections.
+    FilesNotWatched: "D10", "a live link does not notice that its file was removed";
+    BudgetNotKept: "D42", "one link is read for as long as it has input";
+    ReadinessForgotten: "D52", "a link whose budget was spent waits for another event";
+    EndWithLastBytesMissed: "D52", "an end that comes in one event with the last bytes is not looked for";
+    InterruptedCallsFail: "D55", "a call that a signal interrupted ends the connection";
+    AcceptSpins: "D55", "accepting without descriptors is tried again at once";
+    PanicForgotten: "D56", "a connection whose handler panicked goes on";
+    PlaceLostInPanic: "bug", "a handler that panics in `connected` takes a place with it";
+    TimerLostInPanic: "bug", "a handler that panics over a timer takes the link's timer with it";
+    RetryWithoutProgress: "D57", "a connection that brought nothing resets the back-off";
+    NoJitter: "D64", "clients that lost the same server come back in step";
+    NewestClosedFirst: "bug", "the session that was just opened is closed for lack of room";
+    DetachedUnbounded: "bug", "sessions whose messages are held are kept open without a bound";
+    LostFileNotMadeAgain: "bug", "a session that is closed after its file was removed takes its messages with it";
 }
