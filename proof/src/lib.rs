@@ -28,6 +28,8 @@ pub mod proxy;
 pub mod sim;
 pub mod violation;
 pub mod world;
+#[cfg(feature = "zoo")]
+pub mod zoo;
 
 pub use violation::{Failure, Invariant, Violation};
 pub use world::carriers::{self, CARRIERS, over_both};

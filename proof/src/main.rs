@@ -47,6 +47,9 @@ enum Part {
     FloodServer(flood::ServerOptions),
     /// Simulated schedules of everything that can happen to a link.
     Sim(proof::sim::command::Options),
+    /// Put known defects back, one at a time, and see whether each is caught
+    #[cfg(feature = "zoo")]
+    Zoo(proof::zoo::command::Options),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,8 @@ fn main() -> ExitCode {
             Part::Flood(options) => flood::run(&options),
             Part::FloodServer(options) => flood::serve(&options),
             Part::Sim(options) => proof::sim::command::run(&options),
+            #[cfg(feature = "zoo")]
+            Part::Zoo(options) => proof::zoo::command::run(&options),
         },
     };
     match result {

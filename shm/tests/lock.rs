@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{NONCE, chmod, header, make_main, name, open};
+use support::{NONCE, chmod, header, main_path, make_main, name, open, write_at};
 use tcpshm_protocol::Role;
 use tcpshm_shm::{DirectoryError, FileError, LinkDirectory};
 
@@ -55,6 +55,17 @@ fn a_removed_or_renamed_lock_file_stops_its_holder_before_it_does_harm() {
         assert!(matches!(refused, Err(FileError::LockLost { path }) if path == lock));
         assert!(matches!(first.settle(&name("peer")), Err(FileError::LockLost { .. })));
     }
+}
+
+#[test]
+fn a_file_that_is_being_written_is_in_use_whatever_can_be_read_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let first = open(place.path());
+    let _link = make_main(&first, 1);
+    // In the middle of a login, say.
+    write_at(&main_path(&first), 1032, &u64::MAX.to_le_bytes());
+    let again = first.open_link(&name("peer"), None, NONCE);
+    assert!(matches!(again, Err(FileError::InUse { .. })), "{again:?}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod support;
 use std::fs;
 
 use support::{NONCE, confirm, everything, header, main_path, make_main, name, open, proposed_path, session};
-use tcpshm_protocol::{Nonce, Standing};
-use tcpshm_shm::FileError;
+use tcpshm_protocol::{Header, Nonce, Role, Standing};
+use tcpshm_shm::{FileError, LinkDirectory};
 
 #[test]
 fn a_link_without_a_file_is_none_everywhere() {
@@ -124,4 +124,22 @@ fn a_session_that_is_the_links_already_is_not_switched_to() {
     assert!(matches!(directory.switch(&name("peer"), session(1)), Err(FileError::SameSession { .. })));
     assert!(matches!(directory.settle(&name("peer")), Err(FileError::SameSession { .. })));
     assert_eq!(everything(place.path()), before);
+}
+
+#[test]
+fn two_links_never_have_one_file_however_their_names_are_cut() {
+    let place = tempfile::tempdir().unwrap();
+    let links = [("a_b", "c"), ("a", "b_c"), ("a.b", "c"), ("a", "b.c"), ("a-b", "c"), ("a", "b-c")];
+    for (number, (owner, peer)) in (1..).zip(links) {
+        let directory = LinkDirectory::open(place.path(), Role::Client, &name(owner)).unwrap();
+        let header = Header { peer: name(peer), ..header(&directory, number) };
+        directory.create(&header, NONCE).unwrap();
+        confirm(&directory.path().join(format!("c~{owner}~{peer}.link.{number:032x}.new")));
+        directory.switch(&name(peer), session(number)).unwrap();
+    }
+    for (number, (owner, peer)) in (1..).zip(links) {
+        let directory = LinkDirectory::open(place.path(), Role::Client, &name(owner)).unwrap();
+        let survey = directory.look(&name(peer)).unwrap().unwrap();
+        assert_eq!(survey.header().session, session(number), "{owner} and {peer}");
+    }
 }
