@@ -10,7 +10,7 @@ use support::raw::{self, Raw};
 use support::stage::Stage;
 use support::{kind, limits, name};
 use tcpshm_driver::protocol::login::{CarrierWish, Confirm, Hello, Holding, LoginMessage, Ready, Silence};
-use tcpshm_driver::protocol::{Nonce, Position, Standing, Undelivered};
+use tcpshm_driver::protocol::{AttachmentId, Nonce, Position, SessionId, Standing, Undelivered};
 use tcpshm_driver::{Admission, Carrier, RefusalCode, SendError, UserData};
 
 fn user_data(bytes: &[u8]) -> UserData {
@@ -213,12 +213,7 @@ fn a_client_that_knows_its_server_commits_before_it_is_connected() {
 #[test]
 fn a_delayed_confirm_of_an_abandoned_connection_is_stale() {
     let mut stage = Stage::new();
-    let address = stage.client.addresses[0];
-    let [mut first, mut second] = [(); 2].map(|()| Raw::connect(address));
-    for raw in [&mut first, &mut second] {
-        raw.say(&raw::hello("guest"));
-        raw.until(&mut stage.world, "a welcome", |raw| raw.understood().0.len() == 1);
-    }
+    let [mut first, mut second] = welcomed(&mut stage);
     second.say(&raw::confirm(5));
     second.until(&mut stage.world, "a ready", |raw| raw.understood().0.len() == 2);
     first.say(&raw::confirm(5));
@@ -226,6 +221,50 @@ fn a_delayed_confirm_of_an_abandoned_connection_is_stale() {
     assert_eq!(first.refusal().unwrap().code, RefusalCode::StaleConfirm);
     second.listen();
     assert!(!second.ended, "the later one is not disturbed");
+}
+
+/// Two connections of "guest" that were welcomed, in this order.
+fn welcomed(stage: &mut Stage) -> [Raw; 2] {
+    let mut both = [(); 2].map(|()| Raw::connect(stage.client.addresses[0]));
+    for raw in &mut both {
+        raw.say(&raw::hello("guest"));
+        raw.until(&mut stage.world, "a welcome", |raw| raw.understood().0.len() == 1);
+    }
+    both
+}
+
+#[test]
+fn a_delayed_confirm_is_stale_although_what_overtook_it_has_ended() {
+    let mut stage = Stage::new();
+    let [mut first, mut second] = welcomed(&mut stage);
+    second.say(&raw::confirm(5));
+    second.until(&mut stage.world, "a ready", |raw| raw.understood().0.len() == 2);
+    drop(second);
+    stage.world.until("its end", |world| world.at_server().driver.connections() == 1);
+    first.say(&raw::confirm(5));
+    first.until(&mut stage.world, "an end", |raw| raw.ended);
+    assert_eq!(first.refusal().unwrap().code, RefusalCode::StaleConfirm);
+}
+
+#[test]
+fn a_delayed_confirm_does_not_bring_back_a_proposal_that_was_refused_for_good() {
+    let mut stage = Stage::new();
+    let [mut first, mut second] = welcomed(&mut stage);
+    let before = stage.theirs.names();
+    let held = Holding {
+        session: SessionId::new(5).unwrap(),
+        attachment: AttachmentId::new(5).unwrap(),
+        standing: Standing::START,
+    };
+    let both = Confirm { held: Some(held), proposed: Some(raw::proposal(6)), ..none() };
+    second.say(&raw::encode(LoginMessage::Confirm(both)));
+    second.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
+    assert_eq!(second.refusal().unwrap().code, RefusalCode::ProposalDead);
+    // Said before, and on its way until now.
+    first.say(&raw::confirm(6));
+    first.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
+    assert_eq!(first.refusal().map(|refusal| refusal.code), Some(RefusalCode::ProposalDead));
+    assert_eq!(stage.theirs.names(), before);
 }
 
 /// What a client "guest" that holds the session 5 says, if it saw this Ready of it.

@@ -1,6 +1,10 @@
 //! Whatever a peer sends that it may not: a typed error with the numbers, and not a byte of the link
 //! file is different.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use proof::image::{at, load};
 use proof::wire::{self, control, frame, word};
 use proof::{Message, Solo};
@@ -47,6 +51,17 @@ fn refused(make: impl Fn(&Solo) -> Vec<u8>, expected: ProtocolError) {
 
 fn in_frame(fault: FrameFault) -> ProtocolError {
     InboundFault::Frame { at: position(24), fault }.into()
+}
+
+#[test]
+fn of_a_length_of_0_without_a_hang() {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut solo = solo(Role::Client);
+        let result = solo.session.handle_input(solo.clock.now(), &mut &frame(0, 0, &[0; 48])[..]);
+        sender.send(result.is_err()).expect("somebody waits for it");
+    });
+    assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(true), "it goes round in circles");
 }
 
 #[test]

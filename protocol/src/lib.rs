@@ -79,4 +79,4 @@ pub use received::{Held, Received, Refused, RefusedReason};
 pub use recover::{RecoverError, Survey, survey};
 pub use session::{Event, Grant, LoginFault, ProtocolError, Session, Stalled};
 pub use slot::Slot;
-pub use storage::{Memory, Published, Storage};
+pub use storage::{Memory, Published, Storage, store_ordering};

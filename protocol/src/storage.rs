@@ -1,5 +1,7 @@
 //! The door to persistence: what a session needs of the memory its link file lies in.
 
+use std::sync::atomic::Ordering;
+
 /// Read access to a link file. Implemented for the owner's storage and for a peer's read-only view.
 ///
 /// Offsets and lengths are in bytes from the start of the file. Callers stay within [`Published::size`]
@@ -31,6 +33,13 @@ pub trait Storage: Published {
     /// Free bytes to write a frame into. A crash may leave any mixture of what was there and what was
     /// written; nobody reads them before a later [`Storage::store`] publishes them.
     fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8];
+}
+
+/// The ordering of [`Storage::store`] where others look on. In one place, so that the model of the memory
+/// which is searched through stores as the mapping does.
+#[inline]
+pub fn store_ordering() -> Ordering {
+    if zoo!(RelaxedPublish) { Ordering::Relaxed } else { Ordering::Release }
 }
 
 impl<T: Published + ?Sized> Published for &T {

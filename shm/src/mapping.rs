@@ -25,7 +25,7 @@ use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 
 use memmap2::{MmapOptions, MmapRaw};
-use tcpshm_protocol::{Header, Nonce, Published, Storage, ViewFault, prove};
+use tcpshm_protocol::{Header, Nonce, Published, Storage, ViewFault, prove, store_ordering};
 
 use crate::lock::Writer;
 
@@ -79,13 +79,13 @@ impl Storage for Mapped {
         // SAFETY: as in `load`; a reader that looks at this moment does so atomically (rule 3).
         let word = unsafe { AtomicU64::from_ptr(word) };
         // Everything before is there when the word is: pairs with the acquire of a reader's `load`.
-        word.store(value, if zoo!(RelaxedPublish) { Ordering::Relaxed } else { Ordering::Release });
+        word.store(value, store_ordering());
         // And nothing after it comes before it. A release store lets the compiler lift later plain writes
         // above it: the next payload above the store of `acked`, say, and a kill between the two would leave
         // frames that are still owed overwritten. Between this fence and a later access to memory the
         // compiler moves nothing. No instruction is needed: a process is killed between two instructions,
         // and the stores of those before it, and of no others, take effect.
-        if !zoo!(StoreWithoutBarrier) {
+        if !cfg!(feature = "zoo-without-barrier") {
             compiler_fence(Ordering::SeqCst);
         }
     }

@@ -109,7 +109,9 @@ pub fn catcher(bug: Bug) -> Catcher {
         // The stream.
         ResentFramesDelivered => proof("held_messages_stay_where_they_are", "over_a_reconnect"),
         AckJudgedByCursor => Schedules(5_000),
-        LengthZeroTaken => driver("hostile_frames", "a_length_that_cannot_be_is_a_fault"),
+        LengthZeroTaken => {
+            proof("hostile_bytes_end_the_connection_and_change_nothing", "of_a_length_of_0_without_a_hang")
+        }
         AckBeyondTail => driver("hostile_frames", "an_acknowledgement_of_what_was_never_sent_is_a_fault"),
         AckInsideFrame => driver("hostile_frames", "an_acknowledgement_inside_a_frame_is_a_fault"),
         ControlLengthNotChecked => {
@@ -159,7 +161,139 @@ pub fn catcher(bug: Bug) -> Catcher {
         ReaderStartsAtTold => {
             proof("held_messages_stay_where_they_are", "over_a_change_of_carrier_to_and_fro")
         }
-        _ => Schedules(1),
+        RelaxedPublish => {
+            proof("the_shared_ring_under_every_interleaving", "messages_arrive_whole_once_and_in_order")
+        }
+        LastWordsUnheard => driver(
+            "shared_endings",
+            "a_client_that_left_is_told_with_its_reason_even_if_its_memory_shows_it_first",
+        ),
+        RemainderUnread => driver(
+            "endings",
+            "over_shared_memory::a_client_notices_at_once_that_its_server_ended_with_its_last_bytes",
+        ),
+
+        // Link files.
+        GeometryNotCompared => {
+            shm("damaged", "a_file_made_for_other_sizes_is_an_error_with_both_and_opens_without_wishes")
+        }
+        LockAfterReading => shm("lock", "a_file_that_is_being_written_is_in_use_whatever_can_be_read_of_it"),
+        LockLossUnnoticed => {
+            shm("lock", "a_removed_or_renamed_lock_file_stops_its_holder_before_it_does_harm")
+        }
+        NamesJoinedByUnderscore => {
+            shm("open_link", "two_links_never_have_one_file_however_their_names_are_cut")
+        }
+        HolesNotFilled => shm("full_disk", "a_copy_with_holes_is_not_opened_on_a_full_disk"),
+        UnfinishedIsDamage => {
+            shm(LIBRARY, "interrupted::a_file_killed_in_the_middle_of_its_header_is_unfinished")
+        }
+        ModeFromUmask => shm("umask", "everything_is_private_whatever_the_umask"),
+        KeptFileOverwritten => {
+            shm(LIBRARY, "interrupted::an_exchanged_file_does_not_overwrite_one_kept_earlier")
+        }
+        SwitchLeftUnfinished => {
+            shm(LIBRARY, "interrupted::a_switch_killed_anywhere_is_finished_and_what_it_replaces_is_kept")
+        }
+        LookingLocks => shm("open_link", "a_file_is_open_once_at_a_time_and_can_be_looked_at_meanwhile"),
+        RestoreOverReplaced => shm(
+            LIBRARY,
+            "interrupted::a_file_made_again_spares_the_old_one_that_an_unfinished_switch_left_under_its_prepared_name",
+        ),
+        FailedCopyStays => shm(
+            LIBRARY,
+            "interrupted::whichever_call_fails_while_a_file_is_made_again_no_copy_is_left_that_the_session_outlives",
+        ),
+
+        // The driver: logins.
+        ShownToAnotherServer => driver(
+            "identity_names",
+            "over_tcp::a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was",
+        ),
+        DenialIgnored => driver("places", "somebody_who_is_denied_takes_over_no_link_even_with_its_files"),
+        SlotTakenEarly => driver("hostile_flood", "a_flood_of_links_stops_at_the_most_there_may_be"),
+        OldestKeepsItsPlace => driver(
+            "hostile_flood",
+            "half_open_connections_take_a_bounded_number_of_places_and_the_oldest_give_way",
+        ),
+        CarrierUnasked => driver(
+            "login_carriers",
+            "a_link_is_carried_as_wish_offer_and_memory_allow_or_refused_with_a_reason",
+        ),
+        OlderLoginWins => driver("login", "a_delayed_confirm_of_an_abandoned_connection_is_stale"),
+        DelayedConfirmAccepted => {
+            driver("login", "a_delayed_confirm_is_stale_although_what_overtook_it_has_ended")
+        }
+        LeftBehindUntold => {
+            driver("identity_names", "over_tcp::what_is_left_behind_is_told_once_for_each_server_that_is_met")
+        }
+        ProposalComesBack => {
+            driver("login", "a_delayed_confirm_does_not_bring_back_a_proposal_that_was_refused_for_good")
+        }
+        BurialMakesStale => driver("strangers", "an_invented_history_makes_no_login_of_the_owner_stale"),
+        CopyNotNoticed => {
+            driver("identity_busy", "a_cloned_client_is_refused_while_the_original_is_on_shared_memory")
+        }
+        NothingKeptCounts => driver(
+            "identity_policy",
+            "over_tcp::a_server_that_has_nothing_to_keep_is_not_kept_from_a_reset_by_what_it_kept_before",
+        ),
+        TokenThrownAway => driver(
+            "identity_lost",
+            "over_tcp::a_client_that_lost_its_directory_starts_anew_and_both_are_told",
+        ),
+        ProposedNonceDiffers => driver(
+            "login_carriers",
+            "two_clients_share_a_directory_with_their_server_and_each_has_a_link_of_its_own",
+        ),
+        TokensUnbounded => Catcher::Test(Test {
+            package: "tcpshm-driver",
+            target: LIBRARY,
+            name: "server::tokens::tests::any_number_of_refusals_leaves_a_bounded_number_of_tokens",
+        }),
+        FarewellsUnbounded => {
+            driver("hostile_flood", "refused_connections_that_stay_take_a_bounded_number_of_places")
+        }
+        NamelessRefusal => driver("login", "a_denied_client_is_told_why_and_leaves_nothing"),
+
+        // The driver: connections.
+        FilesNotWatched => driver(
+            "removed_files",
+            "a_peers_file_that_was_removed_under_shared_memory_is_noticed_by_its_reader",
+        ),
+        BudgetNotKept | ReadinessForgotten => {
+            driver("budgets", "a_spent_budget_is_continued_without_a_new_event")
+        }
+        EndWithLastBytesMissed => {
+            driver("endings", "an_end_that_comes_together_with_the_last_bytes_is_noticed_at_once")
+        }
+        InterruptedCallsFail => {
+            driver("interrupted_calls", "reading_writing_and_accepting_go_on_after_a_signal")
+        }
+        AcceptSpins => {
+            driver("descriptors", "a_server_without_descriptors_serves_its_links_and_does_not_spin")
+        }
+        PanicForgotten => driver("panics", "over_tcp::a_client_survives_its_handler_too"),
+        PlaceLostInPanic => {
+            driver("panics_at_the_edges", "as_many_clients_are_welcome_after_a_panic_as_before")
+        }
+        TimerLostInPanic => {
+            driver("panics_again", "over_tcp::a_panic_in_the_handler_of_a_timer_loses_no_timer")
+        }
+        RetryWithoutProgress => {
+            driver("endings", "over_tcp::a_close_right_behind_the_login_is_told_with_its_reason")
+        }
+        NoJitter => driver("reconnect", "two_clients_that_lost_the_same_server_do_not_come_back_in_step"),
+        NewestClosedFirst => {
+            driver("detached", "over_tcp::a_link_that_has_a_file_is_opened_however_many_others_hold_messages")
+        }
+        DetachedUnbounded => {
+            driver("detached", "links_left_with_held_messages_are_bounded_and_what_was_held_comes_again")
+        }
+        LostFileNotMadeAgain => driver(
+            "removed_files",
+            "over_tcp::a_process_that_shuts_down_leaves_the_file_that_was_removed_under_it",
+        ),
     }
 }
 

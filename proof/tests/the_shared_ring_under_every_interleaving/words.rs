@@ -13,7 +13,7 @@ use loom::cell::Cell;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use proof::image::at;
 use proof::shared::Copies;
-use tcpshm_protocol::{Memory, Published, Storage};
+use tcpshm_protocol::{Memory, Published, Storage, store_ordering};
 
 /// What a double does wrong, to show that the model would notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl Owner {
     }
 
     fn store_word(&self, place: usize, value: u64) {
-        let ordering = if self.fault == Fault::StoresRelaxed { Ordering::Relaxed } else { Ordering::Release };
+        let relaxed = self.fault == Fault::StoresRelaxed;
+        let ordering = if relaxed { Ordering::Relaxed } else { store_ordering() };
         if let Some(word) = self.file.word(place) {
             word.atomic.store(value, ordering);
             word.stored.set(());

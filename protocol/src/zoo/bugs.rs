@@ -103,7 +103,6 @@ bugs! {
     ReaderStartsAtTold: "D21", "after a change of carrier messages that were delivered are read again";
 
     RelaxedPublish: "D25", "a store that publishes does not release what was written before it";
-    StoreWithoutBarrier: "D25", "the compiler may move later writes above a store";
     LastWordsUnheard: "bug", "a peer's reason is not read once its memory shows that it left";
     RemainderUnread: "bug", "what a peer that is gone had committed to shared memory is not read";
 
