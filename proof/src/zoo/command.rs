@@ -24,6 +24,9 @@ pub struct Options {
     /// Writes down which schedules caught the defects.
     #[arg(long)]
     record: bool,
+    /// The simulator after every defect in so many schedules, whoever must catch it: to see what it can reach.
+    #[arg(long, value_name = "SCHEDULES", conflicts_with = "recorded")]
+    survey: Option<u64>,
     /// No tests, only the simulator.
     #[arg(long)]
     no_tests: bool,
@@ -51,11 +54,13 @@ pub fn run(options: &Options) -> Result<(), String> {
 
 fn tasks(options: &Options) -> Vec<Task> {
     let bugs = if options.bugs.is_empty() { Bug::ALL } else { &options.bugs };
+    let hunt = |bug, schedules| Task::Hunt { bug: Some(bug), first: options.seed, schedules };
     let task = |bug: Bug| match catcher(bug) {
+        _ if options.survey.is_some() => options.survey.map(|schedules| hunt(bug, schedules)),
         Catcher::Schedules(_) if options.recorded => {
             recorded::seed(bug).map(|seed| Task::Hunt { bug: Some(bug), first: seed, schedules: 1 })
         }
-        Catcher::Schedules(schedules) => Some(Task::Hunt { bug: Some(bug), first: options.seed, schedules }),
+        Catcher::Schedules(schedules) => Some(hunt(bug, schedules)),
         Catcher::Test(_) if options.recorded || options.no_tests => None,
         Catcher::Test(test) => Some(Task::Test { bug, test }),
     };
