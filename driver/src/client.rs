@@ -190,6 +190,12 @@ impl Client {
         Ok(())
     }
 
+    /// Reads so many bytes at once: with few, every read is one that may have left some.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn read_at_most(&mut self, bytes: usize) {
+        self.scratch = vec![0; bytes].into();
+    }
+
     // ---- connecting ----
 
     fn connect(&mut self, now: Instant, app: &mut impl Handler) {

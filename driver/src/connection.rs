@@ -12,14 +12,15 @@ use tcpshm_shm::{MappedSession, Outbox, Polled, Rings};
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
 use crate::link::Link;
+use crate::ready::Ready;
 use crate::socket::{interrupted, would_block};
 
 /// Bytes read at once into memory that all connections of a driver share: enough for TCP to run at
 /// memory speed, small against the cache.
 pub(crate) const SCRATCH: usize = 256 * 1024;
-/// Incomplete frames up to this size are moved to the front of the shared memory and completed there;
-/// longer ones grow in their connection's own buffer.
-const MOVED: usize = 64 * 1024;
+/// Incomplete frames up to this part of it are moved to its front and completed there; longer ones grow in
+/// their connection's own buffer.
+const MOVED: usize = 4;
 
 /// Bytes of a message without payload, in a ring.
 const SMALLEST_FRAME: u64 = 16;
@@ -75,12 +76,10 @@ impl Connection {
         }
     }
 
-    pub(crate) fn set_ready(&mut self, event: &mio::event::Event) {
-        // End of stream and errors are found by reading and writing.
-        let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
-        self.readable |= event.is_readable() || ended;
-        self.read_on |= ended && !zoo!(EndWithLastBytesMissed);
-        self.writable |= event.is_writable() || ended;
+    pub(crate) fn set_ready(&mut self, ready: Ready) {
+        self.readable |= ready.readable;
+        self.read_on |= ready.ended && !zoo!(EndWithLastBytesMissed);
+        self.writable |= ready.writable;
     }
 
     /// A socket may be readable although no event said so.
@@ -187,7 +186,7 @@ impl Connection {
         app: &mut impl Handler,
     ) -> Result<usize, Disconnected> {
         let old = self.rest.len();
-        if old <= MOVED {
+        if old <= scratch.len() / MOVED {
             scratch[..old].copy_from_slice(&self.rest);
             let count = self.fill(&mut scratch[old..])?;
             let mut input = &scratch[..old + count];
@@ -204,7 +203,7 @@ impl Connection {
         let mut input = &rest[..];
         let delivered = deliver(now, session, &mut input, app);
         rest.advance(rest.len() - input.len());
-        if rest.len() > MOVED {
+        if rest.len() > scratch.len() / MOVED {
             self.rest = rest;
         } else {
             // The long frame is over: its memory goes back.

@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::event::Event;
 use mio::net::TcpStream;
 use tcpshm_protocol::login::LoginMessage;
 
+use crate::ready::Ready;
 use crate::socket::{interrupted, would_block};
 
 /// A connection that is no link yet. What it may make us keep is bounded by two login messages.
@@ -29,10 +29,9 @@ impl Handshake {
         Self { stream, address, deadline, input: Vec::new(), readable: true, writable: true, ended: false }
     }
 
-    pub(crate) fn set_ready(&mut self, event: &Event) {
-        let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
-        self.readable |= event.is_readable() || ended;
-        self.writable |= event.is_writable() || ended;
+    pub(crate) fn set_ready(&mut self, ready: Ready) {
+        self.readable |= ready.readable;
+        self.writable |= ready.writable;
     }
 
     /// Reads what there is. Returns whether anything came; an end of the stream is found afterwards,

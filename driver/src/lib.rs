@@ -61,12 +61,15 @@ mod driver;
 mod error;
 mod event_loop;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handler;
 mod handshake;
 mod idle;
 mod limits;
 mod link;
 mod random;
+mod ready;
 mod server;
 mod socket;
 mod timers;

@@ -164,6 +164,12 @@ impl Server {
         (!link.adopt_geometry).then_some(link.limits.send)
     }
 
+    /// Reads so many bytes at once: with few, every read is one that may have left some.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn read_at_most(&mut self, bytes: usize) {
+        self.scratch = vec![0; bytes].into();
+    }
+
     // ---- connections ----
 
     /// Looks at a place, whatever stands there.

@@ -11,12 +11,33 @@ use super::{Client, State};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
+use crate::ready::Ready;
 use crate::watch;
 
 impl Client {
     /// Whether it was just made: then it connects as soon as it is in a loop.
     fn is_new(&self) -> bool {
         matches!(self.state, State::Waiting { until: None } if self.failures == 0)
+    }
+
+    /// Until when it is without a connection on purpose.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn waits_until(&self) -> Option<Instant> {
+        if let State::Waiting { until } = self.state { until } else { None }
+    }
+
+    /// What an event does. It may come late, twice, or for a connection that had the token before.
+    pub(crate) fn handle_ready(&mut self, now: Instant, token: Token, ready: Ready, app: &mut impl Handler) {
+        if !self.owns(token) {
+            return;
+        }
+        match &mut self.state {
+            State::Connecting(handshake) => handshake.set_ready(ready),
+            State::LoggingIn(login) => login.handshake.set_ready(ready),
+            State::Live(live) => live.connection.set_ready(ready),
+            State::Waiting { .. } | State::Stopped => return,
+        }
+        self.visit(now, app);
     }
 }
 
@@ -35,16 +56,7 @@ impl Driver for Client {
     }
 
     fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
-        if !self.owns(event.token()) {
-            return Ok(());
-        }
-        match &mut self.state {
-            State::Connecting(handshake) => handshake.set_ready(event),
-            State::LoggingIn(login) => login.handshake.set_ready(event),
-            State::Live(live) => live.connection.set_ready(event),
-            State::Waiting { .. } | State::Stopped => return Ok(()),
-        }
-        self.visit(now, app);
+        self.handle_ready(now, event.token(), Ready::of(event), app);
         Ok(())
     }
 

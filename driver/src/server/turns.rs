@@ -14,6 +14,7 @@ use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
 use crate::link::Link;
+use crate::ready::Ready;
 use crate::watch;
 
 impl Server {
@@ -24,6 +25,26 @@ impl Server {
         {
             self.queue.push_back(index);
         }
+    }
+
+    /// What an event does. It may come late, twice, or for a connection that had the token before.
+    pub(crate) fn handle_ready(&mut self, now: Instant, token: Token, ready: Ready, app: &mut impl Handler) {
+        if !self.owns(token) {
+            return;
+        }
+        let index = token.0 - self.tokens.start;
+        if index < self.listeners.len() {
+            self.accepting[index] = true;
+            return self.accept(now, index, app);
+        }
+        let index = index - self.listeners.len();
+        match self.places.get_mut(index) {
+            Some(Place::Live(live)) => live.connection.set_ready(ready),
+            Some(Place::Pending(pending)) => pending.handshake.set_ready(ready),
+            Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
+            None => return,
+        }
+        self.visit(now, index, app);
     }
 
     fn visit_queued(&mut self, now: Instant, app: &mut impl Handler) {
@@ -103,23 +124,7 @@ impl Driver for Server {
     }
 
     fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
-        if !self.owns(event.token()) {
-            return Ok(());
-        }
-        let index = event.token().0 - self.tokens.start;
-        if index < self.listeners.len() {
-            self.accepting[index] = true;
-            self.accept(now, index, app);
-            return Ok(());
-        }
-        let index = index - self.listeners.len();
-        match self.places.get_mut(index) {
-            Some(Place::Live(live)) => live.connection.set_ready(event),
-            Some(Place::Pending(pending)) => pending.handshake.set_ready(event),
-            Some(Place::Farewell(handshake)) => handshake.set_ready(event),
-            None => return Ok(()),
-        }
-        self.visit(now, index, app);
+        self.handle_ready(now, event.token(), Ready::of(event), app);
         Ok(())
     }
 
