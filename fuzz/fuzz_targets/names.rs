@@ -1,6 +1,7 @@
 #![no_main]
-//! The body, and what it checks, is `tcpshm_protocol::fuzz::names`.
+//! The bodies, and what they check, are `tcpshm_protocol::fuzz::names` and `tcpshm_shm::fuzz::names`.
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     tcpshm_protocol::fuzz::names(bytes);
+    tcpshm_shm::fuzz::names(bytes);
 });

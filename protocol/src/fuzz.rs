@@ -4,6 +4,7 @@
 //! Where plain bytes would hardly get past a checksum or a mark, the input says what to build, and now
 //! and then leaves it wrong.
 
+mod header;
 mod reader;
 mod recover;
 mod session;
@@ -16,6 +17,7 @@ use crate::name::Name;
 use crate::position::Position;
 
 pub use crate::login::fuzz::{login, machines};
+pub use header::header;
 pub use reader::reader;
 pub use recover::recover;
 pub use session::session_input;
@@ -116,8 +118,9 @@ mod tests {
     /// A target and its body.
     struct Target(&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 7] = [
+    const TARGETS: [Target; 8] = [
         Target("frame", frame),
+        Target("header", header),
         Target("login", login),
         Target("machines", machines),
         Target("names", names),

@@ -61,6 +61,8 @@ mod directory;
 mod error;
 mod filesystem;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod image;
 #[cfg(test)]
 mod interrupted;
