@@ -14,10 +14,6 @@ pub(crate) struct Ready {
 impl Ready {
     pub(crate) fn of(event: &Event) -> Self {
         let ended = event.is_error() || event.is_read_closed() || event.is_write_closed();
-        Self {
-            readable: event.is_readable() || ended,
-            writable: event.is_writable() || ended,
-            ended,
-        }
+        Self { readable: event.is_readable() || ended, writable: event.is_writable() || ended, ended }
     }
 }

@@ -114,8 +114,8 @@ impl LinkDirectory {
 
     pub(crate) fn map(&self, name: &str, writer: Writer) -> Result<(Mapped, FileIdentity), FileError> {
         let identity = self.folder.identity_of(name, writer.file())?;
-        self.folder.step(name)?;
-        let mapped = Mapped::new(writer).map_err(|source| self.folder.io_error("mapping", name, source))?;
+        let mapped = self.folder.step().map_err(Into::into).and_then(|()| Mapped::new(writer));
+        let mapped = mapped.map_err(|source| self.folder.io_error("mapping", name, source))?;
         Ok((mapped, identity))
     }
 

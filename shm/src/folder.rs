@@ -96,8 +96,7 @@ impl Folder {
     /// Makes a file that must not be there. Its mode may lack what the umask says:
     /// [`make_private`](Self::make_private) comes next.
     pub(crate) fn create_file(&self, name: &str) -> Result<File, FileError> {
-        self.step(name)?;
-        match self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+        match self.step().and_then(|()| self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)) {
             Err(Errno::EXIST) => Err(FileError::Exists { path: self.path_of(name) }),
             opened => opened.map_err(|error| self.io_error("creating", name, error.into())),
         }
@@ -105,11 +104,11 @@ impl Folder {
 
     /// Gives an open file the mode 0600, whatever the umask took.
     pub(crate) fn make_private(&self, name: &str, file: &File) -> Result<(), FileError> {
-        self.step(name)?;
         if zoo!(ModeFromUmask) {
             return Ok(());
         }
-        fchmod(file, PRIVATE).map_err(|error| self.io_error("changing the mode of", name, error.into()))
+        let changed = self.step().and_then(|()| fchmod(file, PRIVATE));
+        changed.map_err(|error| self.io_error("changing the mode of", name, error.into()))
     }
 
     /// Opens a file for writing; makes it if it is not there.
@@ -140,8 +139,7 @@ impl Folder {
 
     /// Removes a file; one that is not there is removed already.
     pub(crate) fn remove(&self, name: &str) -> Result<(), FileError> {
-        self.step(name)?;
-        match unlinkat(&self.held, name, AtFlags::empty()) {
+        match self.step().and_then(|()| unlinkat(&self.held, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(self.io_error("removing", name, error.into())),
         }
@@ -168,8 +166,9 @@ impl Folder {
     pub(crate) fn link_names(&self, prefix: &str) -> Result<Vec<LinkName>, FileError> {
         let failed = |error: Errno| self.io_error("listing", "", error.into());
         let mut names = Vec::new();
-        for entry in retry_on_intr(|| Dir::read_from(&self.held)).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        let opened = self.look().and_then(|()| retry_on_intr(|| Dir::read_from(&self.held)));
+        for entry in opened.map_err(failed)? {
+            let entry = self.look().and(entry).map_err(failed)?;
             let name = entry.file_name().to_bytes();
             // The prefix first: a directory may hold thousands of other links.
             names.extend(name.starts_with(prefix.as_bytes()).then(|| LinkName::parse(name)).flatten());
@@ -184,12 +183,23 @@ impl Folder {
 
     /// Called before every system call that changes something, so that tests can make it fail.
     #[cfg(test)]
-    pub(crate) fn step(&self, name: &str) -> Result<(), FileError> {
-        self.faults.step().map_err(|source| self.io_error("testing", name, source))
+    pub(crate) fn step(&self) -> Result<(), Errno> {
+        self.faults.step()
+    }
+
+    /// Called before every system call that changes nothing.
+    #[cfg(test)]
+    pub(crate) fn look(&self) -> Result<(), Errno> {
+        self.faults.look()
     }
 
     #[cfg(not(test))]
-    pub(crate) fn step(&self, _name: &str) -> Result<(), FileError> {
+    pub(crate) fn step(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    #[cfg(not(test))]
+    pub(crate) fn look(&self) -> Result<(), Errno> {
         Ok(())
     }
 
@@ -200,8 +210,7 @@ impl Folder {
         to: &str,
         flags: RenameFlags,
     ) -> Result<(), FileError> {
-        self.step(from)?;
-        match renameat_with(&self.held, from, &self.held, to, flags) {
+        match self.step().and_then(|()| renameat_with(&self.held, from, &self.held, to, flags)) {
             Ok(()) => Ok(()),
             Err(Errno::EXIST) => Err(FileError::Exists { path: self.path_of(to) }),
             Err(Errno::INVAL) => Err(FileError::NoExchange { path: self.path_of(from) }),
@@ -210,11 +219,14 @@ impl Folder {
     }
 
     fn open_at(&self, name: &str, flags: OFlags) -> Result<File, Errno> {
+        if !flags.contains(OFlags::CREATE) {
+            self.look()?;
+        }
         retry_on_intr(|| openat(&self.held, name, flags | ALWAYS, PRIVATE)).map(File::from)
     }
 
     fn stat_at(&self, name: &str) -> Result<Option<Stat>, FileError> {
-        match statat(&self.held, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match self.look().and_then(|()| statat(&self.held, name, AtFlags::SYMLINK_NOFOLLOW)) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(self.io_error("examining", name, error.into())),
@@ -222,7 +234,8 @@ impl Folder {
     }
 
     fn stat_of(&self, name: &str, file: &File) -> Result<Stat, FileError> {
-        fstat(file).map_err(|error| self.io_error("examining", name, error.into()))
+        let stat = self.look().and_then(|()| fstat(file));
+        stat.map_err(|error| self.io_error("examining", name, error.into()))
     }
 
     /// A umask may take our own permissions from a new file, and a kill keep us from giving them back.
@@ -230,10 +243,9 @@ impl Folder {
         let Some(stat) = self.stat_at(name)? else { return Ok(()) };
         let interrupted = mode(&stat) & !PRIVATE.as_raw_mode() == 0 && mode(&stat) != PRIVATE.as_raw_mode();
         if interrupted && self.is_empty_file(name)? {
-            self.step(name)?;
             // By name, since it cannot be opened: only we can put a link there, and we do not.
-            chmodat(&self.held, name, PRIVATE, AtFlags::empty())
-                .map_err(|error| self.io_error("changing the mode of", name, error.into()))?;
+            let changed = self.step().and_then(|()| chmodat(&self.held, name, PRIVATE, AtFlags::empty()));
+            changed.map_err(|error| self.io_error("changing the mode of", name, error.into()))?;
         }
         Ok(())
     }

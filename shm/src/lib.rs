@@ -79,6 +79,8 @@ mod rings;
 mod settle;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod unseen;
 
 pub use access::OpenLink;
 pub use directory::LinkDirectory;

@@ -80,13 +80,12 @@ impl LinkDirectory {
     /// Gives a new file its size and its space.
     fn reserve(&self, name: &str, writer: &Writer, outgoing: Geometry) -> Result<(), FileError> {
         let size = file_size(outgoing);
-        self.folder.step(name)?;
-        let allocated = allocate(writer.file(), size).map_err(|error| self.space_error(name, size, error))?;
-        if allocated {
+        let allocated = self.folder.step().map_err(Into::into).and_then(|()| allocate(writer.file(), size));
+        if allocated.map_err(|error| self.space_error(name, size, error))? {
             return Ok(());
         }
-        self.folder.step(name)?;
-        write_zeros(writer.file(), size).map_err(|error| self.space_error(name, size, error))
+        let written = self.folder.step().map_err(Into::into).and_then(|()| write_zeros(writer.file(), size));
+        written.map_err(|error| self.space_error(name, size, error))
     }
 
     /// Gives a file that is there the space that it may lack. Where the file system cannot, it is left to
@@ -98,11 +97,10 @@ impl LinkDirectory {
         outgoing: Geometry,
     ) -> Result<(), FileError> {
         let size = file_size(outgoing);
-        self.folder.step(name)?;
         if zoo!(HolesNotFilled) {
             return Ok(());
         }
-        match allocate(writer.file(), size) {
+        match self.folder.step().map_err(Into::into).and_then(|()| allocate(writer.file(), size)) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.space_error(name, size, error)),
         }

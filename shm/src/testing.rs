@@ -1,19 +1,21 @@
 //! For the tests of this crate: link directories, headers, and system calls that fail on demand.
 
 use std::cell::Cell;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::io::Errno;
 use tcpshm_protocol::{Geometry, Header, Name, Nonce, Role, SessionId};
 
 use crate::{LinkDirectory, OpenLink};
 
-/// Makes system calls that change something fail.
+/// Makes system calls fail: those that change something, and those that do not, each counted by themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     made: Cell<u32>,
     plan: Cell<Plan>,
+    looked: Cell<u32>,
+    looks: Cell<Plan>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,16 @@ enum Plan {
     Only(u32),
     /// This one and all after it fail: for the directory, the process was killed before it.
     From(u32),
+}
+
+impl Plan {
+    fn judge(self, call: u32) -> Result<(), Errno> {
+        match self {
+            Plan::Only(at) if call == at => Err(Errno::IO),
+            Plan::From(at) if call >= at => Err(Errno::IO),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Faults {
@@ -39,13 +51,23 @@ impl Faults {
         self.plan.set(Plan::From(steps));
     }
 
-    pub(crate) fn step(&self) -> io::Result<()> {
-        let step = self.made.replace(self.made.get() + 1);
-        match self.plan.get() {
-            Plan::Only(at) if step == at => Err(io::Error::other("injected")),
-            Plan::From(at) if step >= at => Err(io::Error::other("killed")),
-            _ => Ok(()),
-        }
+    /// From here on, the call number `look` (from 0) of those that change nothing fails.
+    pub(crate) fn fail_look(&self, look: u32) {
+        self.looked.set(0);
+        self.looks.set(Plan::Only(look));
+    }
+
+    /// Ends what [`Faults::fail_look`] began. Returns whether the call was made.
+    pub(crate) fn end_looks(&self) -> bool {
+        matches!(self.looks.replace(Plan::None), Plan::Only(look) if self.looked.get() > look)
+    }
+
+    pub(crate) fn step(&self) -> Result<(), Errno> {
+        self.plan.get().judge(self.made.replace(self.made.get() + 1))
+    }
+
+    pub(crate) fn look(&self) -> Result<(), Errno> {
+        self.looks.get().judge(self.looked.replace(self.looked.get() + 1))
     }
 }
 

@@ -300,7 +300,9 @@ impl Trial {
     /// No connection ended but those that were made to, on either side.
     fn check_endings(&self) {
         for (((_, app), name), renewed) in self.clients.iter().zip(CLIENTS).zip(self.renewed) {
-            for (side, links, peer) in [("client", &app.links, "server"), ("server", &self.server.1.links, name)] {
+            for (side, links, peer) in
+                [("client", &app.links, "server"), ("server", &self.server.1.links, name)]
+            {
                 let ended = links.get(peer).map_or(0, |counts| counts.ended);
                 assert!(ended <= renewed, "{side} {name}: {ended} ended, {renewed} were to");
             }
