@@ -2,9 +2,9 @@
 //! them is refused by the other, and stores nothing.
 
 use proof::{Pair, Setup, Solo, over_both};
-use tcpshm_protocol::login::{Carrier, Outcome, Ready, Silence, UserData};
+use tcpshm_protocol::login::{Carrier, Confirm, Holding, Outcome, Ready, Silence, UserData};
 use tcpshm_protocol::{
-    AttachmentId, Geometry, LoginFault, Nonce, RefusedReason, Role, SessionId, Standing, Timing,
+    AttachmentId, Geometry, Grant, LoginFault, Nonce, RefusedReason, Role, SessionId, Standing, Timing,
 };
 
 #[test]
@@ -43,5 +43,33 @@ fn a_login_of_another_session() {
     let fault = solo.session.establish(solo.clock.now(), &ready, &timing).expect_err("not ours");
     assert_eq!(fault, LoginFault::OtherSession);
     assert!(!solo.session.is_attached());
+    assert_eq!(solo.image(), before);
+}
+
+#[test]
+fn a_confirm_of_another_session() {
+    let mut solo = Solo::new(Role::Server, Geometry::new(128, 40).expect("a geometry"));
+    let before = solo.image();
+    let other = SessionId::new(solo.session.id().get() ^ 1).expect("not 0");
+    let attachment = AttachmentId::new(77).expect("not 0");
+    let confirm = Confirm {
+        held: Some(Holding { session: other, attachment, standing: Standing::START }),
+        proposed: None,
+        disputed: false,
+        token: None,
+        undelivered: None,
+        nonce: Nonce::new(1),
+    };
+    let grant = Grant {
+        outcome: Outcome::Resumed,
+        attachment,
+        nonce: Nonce::new(2),
+        carrier: Carrier::Tcp,
+        user_data: UserData::default(),
+        timing: Timing::new(Silence::default(), Silence::default()),
+    };
+    let fault = solo.session.accept(solo.clock.now(), &confirm, grant).expect_err("not ours");
+    assert_eq!(fault, LoginFault::OtherSession);
+    assert!(solo.session.is_attached(), "the connection that was there goes on");
     assert_eq!(solo.image(), before);
 }

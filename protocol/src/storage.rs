@@ -104,3 +104,18 @@ impl Storage for Memory {
         &mut self.0[at..at + len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lent_memory_reads_as_the_memory_itself() {
+        let mut memory = Memory::zeroed(24);
+        memory.store(8, 7);
+        memory.bytes_mut(16, 2).copy_from_slice(b"ab");
+        let lent = &memory;
+        assert_eq!((Published::size(&lent), Published::load(&lent, 8)), (24, 7));
+        assert_eq!(Published::bytes(&lent, 15, 4), b"\0ab\0");
+    }
+}

@@ -260,6 +260,7 @@ mod tests {
         let text = RefusalText::from_bytes(b"it's \\ \x1b[2J\n\xc3\x7f").unwrap();
         assert_eq!(text.to_string(), "it's \\\\ \\x1b[2J\\x0a\\xc3\\x7f");
         assert_eq!(text.as_bytes(), b"it's \\ \x1b[2J\n\xc3\x7f");
+        assert_eq!(format!("{text:?}"), format!("\"{text}\""), "in a log, too");
     }
 
     #[test]

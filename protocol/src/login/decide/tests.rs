@@ -77,6 +77,8 @@ fn a_live_link_without_a_file_is_an_internal_error_whatever_is_shown() {
 fn a_confirm_that_shows_nothing_is_an_internal_error() {
     assert_eq!(quiet(&NOTHING, None), Verdict::Internal);
     assert_eq!(quiet(&NOTHING, Some(record())), Verdict::Internal);
+    let refusal = Verdict::Internal.refusal().expect("nothing goes on");
+    assert_eq!(refusal.code, RefusalCode::Internal);
 }
 
 #[test]
