@@ -235,6 +235,45 @@ mod tests {
         });
     }
 
+    /// The words and bytes of a `Mapped` as a second thread sees them at the same address. What looks for races
+    /// knows memory by its address and is blind to two mappings of a file, and does not know the fence that
+    /// `ReadOnly` has to use.
+    struct SameAddress(*mut u8);
+
+    // SAFETY: a pointer into a mapping that outlives the thread; see where it is made.
+    unsafe impl Send for SameAddress {}
+
+    impl SameAddress {
+        fn load(&self, at: usize) -> u64 {
+            // SAFETY: an aligned word of the mapping, which both sides touch as an atomic only.
+            unsafe { AtomicU64::from_ptr(self.0.wrapping_add(at).cast()) }.load(Ordering::Acquire)
+        }
+
+        fn bytes(&self, at: usize, len: usize) -> &[u8] {
+            // SAFETY: bytes of the mapping that were published, and are not written again.
+            unsafe { slice::from_raw_parts(self.0.wrapping_add(at), len) }
+        }
+    }
+
+    #[test]
+    fn what_is_published_at_the_same_address_is_no_race() {
+        let (mut owner, _) = two_views();
+        let reader = SameAddress(owner.memory.as_mut_ptr());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut seen = 0;
+                while seen < SIZE - 8 {
+                    seen = usize::try_from(reader.load(0)).unwrap();
+                    assert!(seen == 0 || reader.bytes(seen, 8) == seen.to_le_bytes());
+                }
+            });
+            for at in (8..SIZE).step_by(8) {
+                owner.bytes_mut(at, 8).copy_from_slice(&at.to_le_bytes());
+                owner.store(0, u64::try_from(at).unwrap());
+            }
+        });
+    }
+
     #[test]
     fn an_access_outside_the_file_or_unaligned_panics_before_it_touches_anything() {
         let (mut owner, reader) = two_views();
