@@ -25,8 +25,8 @@ const TURNS: usize = 5_000;
 /// microseconds, a busy machine within milliseconds.
 const QUIET: u32 = 500;
 /// Calls after which work left over must be done: a few for each read of what both rings hold.
-const CALLS: usize = 4 * 2 * 2 * CAPACITY as usize / READ;
-const CAPACITY: u64 = 4096;
+const CALLS: usize = 4 * 2 * 2 * CAPACITY / READ;
+const CAPACITY: usize = 4096;
 /// Few bytes, so that reads leave some and messages come in pieces.
 const READ: usize = 256;
 const CLIENTS: [&str; 2] = ["a", "b"];
@@ -322,7 +322,7 @@ impl Trial {
 }
 
 fn small(link: &mut LinkConfig) {
-    let geometry = Geometry::new(CAPACITY, 512).expect("it fits");
+    let geometry = Geometry::new(CAPACITY as u64, 512).expect("it fits");
     link.limits = Limits { send: geometry, accept: geometry };
     // One read, then the others have their turn: so work is left over all the time.
     link.read_budget = 1;
