@@ -65,7 +65,7 @@ fn each_look_fails(
             return look;
         }
         let is_done = outcome.is_ok();
-        let error = outcome.map_or_else(Some, |told| told).expect("somebody is told that a call failed");
+        let error = outcome.unwrap_or_else(Some).expect("somebody is told that a call failed");
         assert!(matches!(error, FileError::Io { .. }), "look {look}: {error}");
         if !is_done {
             operation(&directory).unwrap_or_else(|error| panic!("look {look}, once more: {error}"));
