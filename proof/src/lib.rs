@@ -3,29 +3,30 @@
 //!
 //! | part | what it does | command |
 //! |---|---|---|
-//! | [`sim`] | random schedules of everything that can happen to a link | `sim` |
 //! | [`world`] | storage, network, clock and memory of two processes, and a reference model | |
-//! | [`step`] | one instruction of a process after another, and what a kill there would leave | `step` |
-//! | [`explore`] | every state of a small link | `explore` |
+//! | [`sim`] | random schedules of everything that can happen to a link | `proof sim` |
+//! | [`explore`] | every state of a small link | `proof explore` |
+//! | `zoo` | known defects put back, each of which must be caught | `proof zoo` |
+//! | [`kill`] | real processes, killed at random moments, and a judge of their logs | `proof kill` |
+//! | [`proxy`] | a proxy that does to connections what networks and strangers do | |
+//! | [`flood`] | crowds of strangers at a server's door, and a good client among them | `proof flood` |
+//! | [`step`] | one instruction of a process after another, and what a kill there would leave | `proof step` |
 //! | [`calls`] | every system call of a server and a client fails in turn | `proof calls` |
 //! | [`disk_full`] | a small disk runs full under a link, and an overlay file system | `proof disk` |
-//! | [`kill`] | real processes, killed at random moments, and a judge of their logs | `proof kill` |
-//! | [`flood`] | crowds of strangers at a server's door, and a good client among them | `proof flood` |
-//! | [`proxy`] | a proxy that does to connections what networks and strangers do | |
 //!
 //! Everything that is not a real process is deterministic: what is random comes from a seed, which is
 //! printed when something fails. [`violation`] names what must hold.
 #![forbid(unsafe_code)]
 
-pub mod step;
-pub mod explore;
 pub mod calls;
-pub mod disk_full;
 mod child;
+pub mod disk_full;
+pub mod explore;
 pub mod flood;
 pub mod kill;
 pub mod proxy;
 pub mod sim;
+pub mod step;
 pub mod violation;
 pub mod world;
 #[cfg(feature = "zoo")]

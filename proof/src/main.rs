@@ -5,11 +5,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use proof::step;
-use proof::calls;
-use proof::{calls, disk_full};
-use proof::kill;
-use proof::{flood, kill};
+#[cfg(feature = "zoo")]
+use proof::zoo;
+use proof::{calls, disk_full, explore, flood, kill, sim, step};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -18,59 +16,41 @@ struct Cli {
     part: Option<Part>,
 }
 
-/// Each part is a module of the library with a `command` of its own.
+/// Each part is a module of the library with a `command` of its own; the hidden ones are the processes that
+/// they run.
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Single-step every operation, and recover what a kill would leave after each instruction
-    Step(step::command::Options),
-    /// What `step` steps through
-    #[command(hide = true)]
-    StepChild(step::child::ChildOptions),
-    /// Goes through every state of a small link.
-    Explore(proof::explore::command::Options),
-    /// Every system call of a server and a client fails in turn.
-    Calls(calls::command::Options),
-    /// A small disk runs full under a link.
-    Disk(disk_full::command::Options),
-    /// The program that `calls` runs.
-    #[command(hide = true)]
-    CallsApp(calls::command::AppOptions),
-    /// Kill real processes at random moments, and judge what they did.
+    /// Simulated schedules of everything that can happen to a link
+    Sim(sim::command::Options),
+    /// Goes through every state of a small link
+    Explore(explore::command::Options),
+    /// Releases known defects one by one: each must be caught
+    #[cfg(feature = "zoo")]
+    Zoo(zoo::command::Options),
+    /// Kills real processes at random moments, and judges what they did
     Kill(kill::Options),
-    /// One of the processes that are killed.
+    /// Floods a server with logins that come to nothing, and watches what that costs
+    Flood(flood::Options),
+    /// Single-steps every operation, and recovers what a kill would leave after each instruction
+    Step(step::command::Options),
+    /// Every system call of a server and a client fails in turn
+    Calls(calls::command::Options),
+    /// A small disk runs full under a link
+    Disk(disk_full::command::Options),
     #[command(hide = true)]
     KillApp(kill::app::Options),
-    /// Flood a server with logins that come to nothing, and watch what that costs.
-    Flood(flood::Options),
-    /// The server that is flooded.
     #[command(hide = true)]
     FloodServer(flood::ServerOptions),
-    /// Simulated schedules of everything that can happen to a link.
-    Sim(proof::sim::command::Options),
-    /// Put known defects back, one at a time, and see whether each is caught
-    #[cfg(feature = "zoo")]
-    Zoo(proof::zoo::command::Options),
+    #[command(hide = true)]
+    StepChild(step::child::ChildOptions),
+    #[command(hide = true)]
+    CallsApp(calls::command::AppOptions),
 }
 
 fn main() -> ExitCode {
     let result: Result<(), String> = match Cli::parse().part {
         None => Err("name a part; `proof --help` lists them".into()),
-        Some(part) => match part {
-            Part::Step(options) => step::command::run(&options),
-            Part::StepChild(options) => step::child::run(&options),
-        },
-        Some(Part::Explore(options)) => proof::explore::command::run(&options),
-        Some(Part::Calls(options)) => calls::command::run(&options),
-        Some(Part::Disk(options)) => disk_full::command::run(&options),
-        Some(Part::CallsApp(options)) => calls::command::run_app(&options),
-            Part::Kill(options) => kill::run(&options),
-            Part::KillApp(options) => kill::app::run(&options),
-            Part::Flood(options) => flood::run(&options),
-            Part::FloodServer(options) => flood::serve(&options),
-            Part::Sim(options) => proof::sim::command::run(&options),
-            #[cfg(feature = "zoo")]
-            Part::Zoo(options) => proof::zoo::command::run(&options),
-        },
+        Some(part) => run(&part),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,5 +58,23 @@ fn main() -> ExitCode {
             eprintln!("proof: {text}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(part: &Part) -> Result<(), String> {
+    match part {
+        Part::Sim(options) => sim::command::run(options),
+        Part::Explore(options) => explore::command::run(options),
+        #[cfg(feature = "zoo")]
+        Part::Zoo(options) => zoo::command::run(options),
+        Part::Kill(options) => kill::run(options),
+        Part::Flood(options) => flood::run(options),
+        Part::Step(options) => step::command::run(options),
+        Part::Calls(options) => calls::command::run(options),
+        Part::Disk(options) => disk_full::command::run(options),
+        Part::KillApp(options) => kill::app::run(options),
+        Part::FloodServer(options) => flood::serve(options),
+        Part::StepChild(options) => step::child::run(options),
+        Part::CallsApp(options) => calls::command::run_app(options),
     }
 }

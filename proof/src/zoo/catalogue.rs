@@ -101,9 +101,7 @@ pub fn catcher(bug: Bug) -> Catcher {
         ControlLengthNotChecked => {
             driver("hostile_frames", "control_frames_of_unknown_kind_or_wrong_length_are_faults")
         }
-        WindowNotChecked => {
-            driver("backpressure", "a_peer_that_sends_more_than_its_ring_holds_is_at_fault")
-        }
+        WindowNotChecked => driver("backpressure", "a_peer_that_sends_more_than_its_ring_holds_is_at_fault"),
         AcksNotReadWhenFull => proof(
             "timers_run_whatever_the_application_does",
             "heartbeats_and_silence_run_while_messages_are_held_and_both_rings_are_full",
@@ -122,14 +120,11 @@ pub fn catcher(bug: Bug) -> Catcher {
             "a_position_of_another_session_or_one_that_was_not_delivered_is_refused",
         ),
         DroppedBatchConsumes => proof("an_abandoned_batch_consumes_nothing", "and_says_so"),
-        BatchMiscounted => proof(
-            "back_pressure_has_numbers",
-            "a_batch_that_found_no_room_is_told_when_the_whole_of_it_fits",
-        ),
-        StalledWhileConsuming => proof("a_blocked_carrier_is_no_stall", "while_messages_are_consumed"),
-        BehindSinceStale => {
-            shm("progress", "a_peer_is_behind_since_the_last_progress_that_was_seen")
+        BatchMiscounted => {
+            proof("back_pressure_has_numbers", "a_batch_that_found_no_room_is_told_when_the_whole_of_it_fits")
         }
+        StalledWhileConsuming => proof("a_blocked_carrier_is_no_stall", "while_messages_are_consumed"),
+        BehindSinceStale => shm("progress", "a_peer_is_behind_since_the_last_progress_that_was_seen"),
 
         // Shared memory.
         WordReadTwice => proof("a_scribbling_peer_harms_nobody", "whatever_it_stores_and_whenever"),

@@ -72,8 +72,7 @@ impl fmt::Display for Report {
             writeln!(f, "{:<32} {number:<4} {seconds:>7.2}  {}: {mark}{text}", row.name(), row.by)?;
         }
         let (entries, clean): (Vec<_>, Vec<_>) = self.0.iter().partition(|row| row.bug.is_some());
-        let good =
-            |rows: &[&Row]| rows.iter().filter(|row| matches!(row.fate, Fate::Good { .. })).count();
+        let good = |rows: &[&Row]| rows.iter().filter(|row| matches!(row.fate, Fate::Good { .. })).count();
         let (caught, controls) = (good(&entries), good(&clean));
         write!(
             f,

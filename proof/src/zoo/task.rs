@@ -79,12 +79,16 @@ fn fate_of_hunt(bug: Option<Bug>, end: End) -> Fate {
         (Some(_), End::Caught { invariant, seed, after }) => {
             Fate::Good { seen: format!("{invariant}, schedule {seed}, after {after}"), seed: Some(seed) }
         }
-        (None, End::Missed { schedules }) => Fate::Good { seen: format!("nothing in {schedules}"), seed: None },
+        (None, End::Missed { schedules }) => {
+            Fate::Good { seen: format!("nothing in {schedules}"), seed: None }
+        }
         (Some(_), End::Missed { schedules }) => Fate::Bad(format!("not caught in {schedules} schedules")),
         (None, End::Caught { invariant, seed, .. }) => {
             Fate::Bad(format!("{invariant}, schedule {seed}, without any defect"))
         }
-        (_, End::Crashed { seed, text }) => Fate::Bad(format!("the harness broke down, schedule {seed}: {text}")),
+        (_, End::Crashed { seed, text }) => {
+            Fate::Bad(format!("the harness broke down, schedule {seed}: {text}"))
+        }
     }
 }
 
