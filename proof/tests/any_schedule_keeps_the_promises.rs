@@ -1,6 +1,9 @@
 //! The first ten thousand schedules of the simulator, those that once failed, and that the same seed is the
 //! same schedule.
 
+use std::fs;
+use std::path::Path;
+
 use proof::sim::{self, Counters, Schedule, command, kept};
 
 const SCHEDULES: u64 = 10_000;
@@ -27,6 +30,17 @@ fn in_those_that_once_failed() {
             panic!("once {reason}: {}", command::explain(&Schedule::of(*seed), &failure));
         }
     }
+}
+
+#[test]
+fn in_those_that_a_fuzzer_keeps() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/pair");
+    let mut count = 0;
+    for file in fs::read_dir(corpus).expect("the corpus of `pair`") {
+        sim::fuzz(&fs::read(file.expect("an entry").path()).expect("a file"));
+        count += 1;
+    }
+    assert!(count > 0, "an empty corpus");
 }
 
 #[test]

@@ -205,9 +205,9 @@ impl Link {
         };
         add(u64::from(u32::from_le_bytes(event.encode())));
         for endpoint in [&*self.pair.client, &*self.pair.server] {
-            let [low, high] =
-                [0, 64].map(|shift| (endpoint.session_number() >> shift & u128::from(u64::MAX)) as u64);
-            add(low ^ high);
+            for half in endpoint.session_number().to_le_bytes().chunks_exact(8) {
+                add(u64::from_le_bytes(half.try_into().expect("eight bytes")));
+            }
             add(endpoint.disk.steps());
             add(endpoint.notes.len() as u64);
             add(endpoint.delivered.len() as u64);
@@ -227,7 +227,7 @@ impl Link {
     }
 }
 
-/// Ends the run over something that this package got wrong.
+/// I13: no login succeeds, and no policy says why.
 pub(super) fn refused_for_ever(link: &Link, code: Option<RefusalCode>) -> ! {
     let [client, server] = [&link.pair.client.notes, &link.pair.server.notes];
     violate(Invariant::Live, format!("refused for ever, {code:?}: client {client:?}, server {server:?}"))
