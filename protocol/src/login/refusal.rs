@@ -273,6 +273,13 @@ mod tests {
             "too many link files are kept aside: release one, or remove a `.kept` file that nobody needs, before a reset \
              (8 kept, 4 allowed): see \"kept\"\\x0a"
         );
+        for (code, named) in [
+            (RefusalCode::Version, "(8 received, 4 spoken)"),
+            (RefusalCode::LimitsShrunk, "(8 promised, 4 taken now)"),
+        ] {
+            let refusal = Refusal { numbers: [8, 4], ..Refusal::new(code, "") };
+            assert!(refusal.to_string().ends_with(named), "{refusal}");
+        }
         assert_eq!(
             Refusal::new(RefusalCode::Other(99), "x").to_string(),
             "refused with the unknown code 99: x"
