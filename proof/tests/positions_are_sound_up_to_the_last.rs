@@ -66,6 +66,17 @@ fn a_stream_ends_at_the_last_position_and_says_so() {
 }
 
 #[test]
+fn the_largest_message_that_the_end_has_no_room_for_is_told_apart_from_a_full_ring() {
+    over_both(|carrier| {
+        let largest = geometry().largest() as usize;
+        let mut solo = Solo::midway(carrier, Role::Client, geometry(), LAST - 16, 0);
+        // The ring is empty: nothing that the peer does would make room.
+        assert_eq!(solo.send(largest), Err(SendError::StreamExhausted));
+        assert_eq!(solo.send(0), Ok(()));
+    });
+}
+
+#[test]
 fn a_peer_that_sends_past_the_last_position_is_refused() {
     over_both(|carrier| {
         let mut solo = Solo::midway(carrier, Role::Client, geometry(), 0, LAST - 32);
