@@ -18,9 +18,9 @@ pub struct Options {
     /// Threads to run them on.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
-    /// Crash images that must have been judged, at least.
-    #[arg(long, default_value_t = 0)]
-    pub images: u64,
+    /// Crash images that must have been judged, at least; 67 for each schedule if nothing is said.
+    #[arg(long)]
+    pub images: Option<u64>,
     /// How often each required thing must have happened, at least.
     #[arg(long, default_value_t = 1)]
     pub least: u64,
@@ -34,6 +34,8 @@ struct Sum {
     counters: Counters,
     failures: Vec<(u64, Failure)>,
     events: u64,
+    /// Of all traces, in whatever order they were run.
+    trace: u64,
 }
 
 /// Runs the schedules, and prints the table and the verdict.
@@ -46,53 +48,57 @@ pub fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let began = Instant::now();
+    let schedules = options.seeds.end - options.seeds.start;
+    let least_images = options.images.unwrap_or(if schedules > 1 { schedules * IMAGES } else { 0 });
     let sum = run_all(options);
     print!("{}", sum.counters);
     for (seed, failure) in sum.failures.iter().take(3) {
         println!("{}", explain(&Schedule::of(*seed), failure));
         println!("repeat: cargo run --release -p proof -- sim --seeds {seed}..{}", seed + 1);
     }
-    let missing = if options.seeds.end - options.seeds.start > 1 {
-        sum.counters.missing(options.least)
-    } else {
-        Vec::new()
-    };
+    let missing = if schedules > 1 { sum.counters.missing(options.least) } else { Vec::new() };
     for (what, times) in &missing {
         println!("{what}: {times} times, {} required", options.least);
     }
     let images = sum.counters.get("images: recovered and judged");
     println!(
-        "sim: schedules={} events={} images={images} violations={} missing={} seconds={:.1}",
-        options.seeds.end - options.seeds.start,
+        "sim: schedules={schedules} events={} images={images} violations={} missing={} trace={:016x} seconds={:.1}",
         sum.events,
         sum.failures.len(),
         missing.len(),
+        sum.trace,
         began.elapsed().as_secs_f64()
     );
     match (sum.failures.len(), missing.len()) {
-        (0, 0) if images >= options.images => Ok(()),
-        (0, 0) => Err(format!("{images} images were judged, {} required", options.images)),
+        (0, 0) if images >= least_images => Ok(()),
+        (0, 0) => Err(format!("{images} images were judged, {least_images} required")),
         (0, missing) => Err(format!("{missing} required things happened too seldom")),
         (failures, _) => Err(format!("{failures} schedules failed")),
     }
 }
 
+/// Crash images of a schedule: twenty million in three hundred thousand.
+const IMAGES: u64 = 67;
+
 /// Seeds are handed out in order; what is counted does not depend on who runs them.
 fn run_all(options: &Options) -> Sum {
     let next = AtomicU64::new(options.seeds.start);
-    let sum = Mutex::new(Sum { counters: Counters::default(), failures: Vec::new(), events: 0 });
+    let sum = Mutex::new(Sum { counters: Counters::default(), failures: Vec::new(), events: 0, trace: 0 });
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
             scope.spawn(|| {
                 let mut counters = Counters::default();
-                let (mut failures, mut events) = (Vec::new(), 0);
+                let (mut failures, mut events, mut all) = (Vec::new(), 0, 0);
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= options.seeds.end {
                         break;
                     }
                     match sim::run(seed, &mut counters) {
-                        Ok(trace) => events += trace.events,
+                        Ok(trace) => {
+                            events += trace.events;
+                            all ^= trace.of_seed(seed);
+                        }
                         Err(failure) => failures.push((seed, failure)),
                     }
                 }
@@ -100,6 +106,7 @@ fn run_all(options: &Options) -> Sum {
                     sum.counters.merge(&counters);
                     sum.failures.extend(failures);
                     sum.events += events;
+                    sum.trace ^= all;
                 }
             });
         }

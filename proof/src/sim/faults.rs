@@ -76,9 +76,14 @@ impl Link {
         }
     }
 
-    /// The copy says the same number of other messages of the same sizes.
+    /// The copy says the same number of other messages of the same sizes. It is of the last login, or of the one
+    /// before.
     fn relapse(&mut self, side: Role, a: u8, b: u8) {
         let copy = self.pair.snapshot(side);
+        if b & 0x10 == 0 {
+            self.pair.connect();
+            self.pair.settle();
+        }
         let other = self.endpoint_mut(side.other());
         other.app = if a & 1 == 0 { App::Hold } else { App::Consume };
         let send = |link: &mut Self| {

@@ -50,6 +50,13 @@ pub struct Trace {
     pub events: u64,
 }
 
+impl Trace {
+    /// A number for many traces is the exclusive or of these.
+    pub fn of_seed(&self, seed: u64) -> u64 {
+        (self.hash ^ self.events).wrapping_mul(seed | 1)
+    }
+}
+
 /// Runs the schedule of `seed`, and adds to `counters` what happened in it.
 pub fn run(seed: u64, counters: &mut Counters) -> Result<Trace, Failure> {
     let schedule = Schedule::of(seed);

@@ -4,7 +4,7 @@ use tcpshm_protocol::{Delivered, Kind, Received, RefusedReason, SendError, Sessi
 
 use crate::violation::{Invariant, ensure};
 use crate::world::disk::Doing;
-use crate::world::endpoint::{App, Endpoint};
+use crate::world::endpoint::{App, Endpoint, promised};
 use crate::world::journal::Journal;
 use crate::world::message::Message;
 use crate::world::truth::{Intent, Placed};
@@ -80,7 +80,7 @@ impl Endpoint {
         for _ in 0..self.held.len() {
             let Some(held) = self.held.pop_front() else { return };
             let session = self.session.as_mut().expect("messages are held of a session");
-            let received = session.redeem(held).expect("a message of this session");
+            let received = promised(session.redeem(held), Invariant::ExactlyOnce);
             self.handle_message(received);
         }
     }
@@ -161,7 +161,7 @@ impl Endpoint {
     }
 
     fn hold(&mut self, received: Received<'_>) {
-        let held = self.session().hold(received).expect("a message of this session");
+        let held = promised(self.session().hold(received), Invariant::ExactlyOnce);
         self.held.push_back(held);
     }
 

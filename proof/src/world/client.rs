@@ -9,8 +9,9 @@ use tcpshm_protocol::login::{
 };
 use tcpshm_protocol::{Header, Name, Nonce, ResetToken, Role, Session, SessionId, Timing, ViewFault, survey};
 
+use crate::violation::Invariant;
 use crate::world::disk::{Disk, Doing};
-use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, sound};
+use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, promised, sound};
 use crate::world::journal::Journal;
 use crate::world::ruling::Shown;
 use crate::world::shared::LiveFile;
@@ -215,7 +216,7 @@ impl Client {
         let nonce = self.nonce();
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
-        let session = Session::open(file, nonce).expect("it was just made");
+        let session = sound(Session::open(file, nonce));
         self.history.change(session.id().get(), |_| ());
         self.proposed = Some(session);
     }
@@ -224,7 +225,7 @@ impl Client {
         let timing = Timing::new(self.configuration.silence, self.peer_silence);
         let is_proposed = self.proposal() == Some(ready.session);
         let session = if is_proposed { self.proposed.as_mut() } else { self.endpoint.session.as_mut() };
-        let session = session.expect("the login answers what was shown");
+        let session = promised(session.ok_or("another session than was shown"), Invariant::Decided);
         let view = match ready.carrier {
             Carrier::Tcp => None,
             Carrier::Shm => {

@@ -1,6 +1,7 @@
 //! What a client and a server have in common: a process with one link, a disk and an application.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Instant;
 
 use tcpshm_protocol::{
@@ -294,8 +295,14 @@ fn check_steps(disk: &Disk, most: u64) {
     });
 }
 
+/// What cannot fail while `invariant` holds.
+#[track_caller]
+pub(crate) fn promised<T, E: fmt::Debug>(result: Result<T, E>, invariant: Invariant) -> T {
+    result.unwrap_or_else(|error| violate(invariant, format!("{error:?}")))
+}
+
 /// A file that its owner left, however it was killed, can be opened.
 #[track_caller]
 pub(crate) fn sound<T>(opened: Result<T, RecoverError>) -> T {
-    opened.unwrap_or_else(|error| violate(Invariant::CrashAtomic, error))
+    promised(opened, Invariant::CrashAtomic)
 }

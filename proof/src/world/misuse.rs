@@ -7,7 +7,7 @@ use tcpshm_protocol::{Delivered, Event, Kind, RefusedReason};
 use crate::violation::{Invariant, ensure};
 use crate::world::application::consumes;
 use crate::world::disk::Doing;
-use crate::world::endpoint::Endpoint;
+use crate::world::endpoint::{Endpoint, promised};
 
 impl Endpoint {
     /// Consumes up to where it has consumed already.
@@ -43,7 +43,7 @@ impl Endpoint {
             return None;
         }
         let held = self.held.pop_front()?;
-        let received = self.session().redeem(held).expect("a message of this session");
+        let received = promised(self.session().redeem(held), Invariant::ExactlyOnce);
         self.announce(Doing::Consume, consumes(at, message));
         let first = self.session().consume_through(at);
         let second = self.session().consume(received).err().map(|refused| refused.reason);

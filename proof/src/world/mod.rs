@@ -6,6 +6,8 @@
 //!    │  \                                  ├── Disk: one side's directory, and each image a kill leaves
 //!    │   └─ Server ── Session ── Journal ──┘
 //!    ├── Connection: two byte pipes, split and cut anywhere
+//!    ├── History: what each side really did, and is about to do, out of reach of any crash
+//!    ├── Ruling: what was known when a server decided about a login, and what it decided
 //!    ├── LiveFile: over shared memory, what each side sees of the other's file between any two stores
 //!    └── Clock                                   Solo: one session and a scripted peer
 //! ```
@@ -16,6 +18,7 @@ mod application;
 pub mod carriers;
 pub mod client;
 pub mod clock;
+pub mod directory;
 pub mod disk;
 pub mod endpoint;
 pub mod host;

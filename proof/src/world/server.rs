@@ -12,9 +12,10 @@ use tcpshm_protocol::{
     Undelivered, ViewFault, survey,
 };
 
+use crate::violation::Invariant;
 use crate::world::client::{Next, view_of_peer};
 use crate::world::disk::{Disk, Doing};
-use crate::world::endpoint::{Configuration, Endpoint, Note, Policy};
+use crate::world::endpoint::{Configuration, Endpoint, Note, Policy, promised, sound};
 use crate::world::image::at;
 use crate::world::journal::Journal;
 use crate::world::ruling::{Found, Row, Ruling};
@@ -334,7 +335,7 @@ impl Server {
         self.disk.remove_fresh();
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
-        let session = Session::open(file, nonce).expect("it was just made");
+        let session = sound(Session::open(file, nonce));
         if let Some(old) = self.endpoint.session.replace(session) {
             self.endpoint.forget_lent();
             self.endpoint.check_report(&old);
@@ -360,8 +361,8 @@ impl Server {
             user_data: UserData::default(),
             timing: Timing::new(self.configuration.silence, hello.silence),
         };
-        let session = self.endpoint.session.as_mut().expect("resumed or just made");
-        let ready = session.accept(now, confirm, grant).expect("it was decided that they agree");
+        let session = promised(self.endpoint.session.as_mut().ok_or("nothing to resume"), Invariant::Decided);
+        let ready = promised(session.accept(now, confirm, grant), Invariant::Decided);
         if outcome != Outcome::Resumed {
             self.disk.switch();
         }
