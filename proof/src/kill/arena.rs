@@ -274,10 +274,15 @@ impl<'s> Arena<'s> {
 
     /// Reads what both wrote since the last time, and has it judged.
     fn read(&mut self) -> Result<(), String> {
-        self.hear_replays();
+        let mut news = Vec::new();
         for side in Side::BOTH {
-            let news = self.readers[side as usize].news();
-            for record in news.map_err(|error| format!("the log of the {side}: {error}"))? {
+            let records = self.readers[side as usize].news();
+            news.push((side, records.map_err(|error| format!("the log of the {side}: {error}"))?));
+        }
+        // Only now: a cause is known before its effect can have been written down, but not before we began to read.
+        self.hear_replays();
+        for (side, records) in news {
+            for record in records {
                 self.last[side as usize] = record.act;
                 self.tally.record(&record);
                 if record.act == Act::Found {
