@@ -293,3 +293,22 @@ fn shm(target: &'static str, name: &'static str) -> Catcher {
 fn protocol(name: &'static str) -> Catcher {
     Catcher::Test(Test { package: "tcpshm-protocol", target: LIBRARY, name })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defect_list_names_every_entry_in_its_row() {
+        let list = include_str!("../../../docs/defects.md");
+        for bug in Bug::ALL {
+            let row = match bug.row() {
+                "bug" => "(bugs.md) |".to_owned(),
+                number => format!("| {number} |"),
+            };
+            let name = format!("`{bug}`");
+            let named = |line: &str| line.contains(&name) && line.ends_with(&row);
+            assert!(list.lines().any(named), "{name} in the row that ends in {row}");
+        }
+    }
+}
