@@ -129,7 +129,10 @@ fn and_what_is_taken_since_was_sent_although_the_client_was_killed_right_behind_
         pair.settle();
         taken += pair.server.delivered.len() - 3;
         pair.bury();
-        if !pair.client.is_alive() {
+        pair.client.disk.defuse();
+        if pair.client.is_alive() {
+            pair.cut();
+        } else {
             pair.client.start();
         }
         assert_eq!(pair.login(), 1, "killed at store {stores}: {:?}", pair.client.notes);

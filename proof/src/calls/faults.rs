@@ -17,7 +17,7 @@ const fn failing(call: &'static str, errors: &'static [&'static str]) -> Failing
 }
 
 /// Every call that the scenario makes on the project's behalf.
-pub(super) const FAILING: [Failing; 31] = [
+pub(super) const FAILING: [Failing; 32] = [
     // Files.
     failing("openat", &["EMFILE", "EACCES", "EIO", "ENOSPC", "ENFILE", "EINTR"]),
     failing("fallocate", &["ENOSPC", "EIO", "EINTR", "EOPNOTSUPP"]),
@@ -27,6 +27,8 @@ pub(super) const FAILING: [Failing; 31] = [
     failing("newfstatat", &["EIO", "EACCES"]),
     failing("statx", &["EIO"]),
     failing("fstatfs", &["EIO", "EINTR"]),
+    // Which boot of the machine it is; without an answer nobody is told of another one.
+    failing("read", &["EIO", "EINTR"]),
     failing("pread64", &["EIO", "EINTR"]),
     failing("renameat2", &["EIO", "ENOSPC", "EINVAL", "EACCES"]),
     failing("unlinkat", &["EIO", "EACCES"]),

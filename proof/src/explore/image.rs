@@ -9,8 +9,9 @@ use crate::world::image::at;
 
 /// Where the words stand here, behind the header.
 const WORDS: usize = at::HEADER_END;
-/// Where the frames stand here, behind the words: three of progress, one of consumption, three of logins.
-const FRAMES: usize = WORDS + 7 * 8;
+/// Where the frames stand here, behind the words: three of progress, one of consumption, four of logins, the last
+/// of which is a position.
+const FRAMES: usize = WORDS + 8 * 8;
 
 /// The bytes of a link file that mean something: header, words and frames, without the gaps between them.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,7 @@ impl Image {
             (WORDS, at::ACKED, 24),
             (WORDS + 24, at::CONSUMED, 8),
             (WORDS + 32, at::NONCE, 24),
+            (WORDS + 56, at::PREVIOUS_SENT, 8),
             (FRAMES, at::FRAMES, whole.len() - at::FRAMES),
         ] {
             image.bytes[to..to + len].copy_from_slice(&whole[from..from + len]);
@@ -53,7 +55,7 @@ impl Image {
 
     /// Feeds everything but the ids of file and logins to `state`.
     pub(crate) fn digest(&self, state: &mut impl Hasher) {
-        let ids = place(at::NONCE)..FRAMES;
+        let ids = place(at::NONCE)..place(at::PREVIOUS_SENT);
         state.write(&self.bytes[..ids.start]);
         state.write(&self.bytes[ids.end..]);
     }
@@ -72,6 +74,7 @@ fn place(offset: usize) -> usize {
         at::ACKED..=1047 => offset - at::ACKED + WORDS,
         at::CONSUMED..=1159 => offset - at::CONSUMED + WORDS + 24,
         at::NONCE..=1303 => offset - at::NONCE + WORDS + 32,
+        at::PREVIOUS_SENT..=1327 => offset - at::PREVIOUS_SENT + WORDS + 56,
         at::FRAMES.. => offset - at::FRAMES + FRAMES,
         _ => panic!("a session has no business with the byte at {offset}"),
     }

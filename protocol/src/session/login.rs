@@ -103,7 +103,7 @@ impl<S: Storage> Session<S> {
         let standing = shown.map_or(Standing::START, |held| held.standing);
         // What was sent before: what this connection is about to show is no proof of the past, nor is what went
         // out on one whose Ready the client never had.
-        let mut mine =
+        let mine =
             shown.map_or(self.standing(), |held| self.record(Position::ZERO).standing_at(held.attachment));
         self.check_standing(mine, &standing)?;
         self.attached = None;
@@ -118,9 +118,7 @@ impl<S: Storage> Session<S> {
         self.told = self.queue.consumed();
         let mapped = (grant.carrier == Carrier::Shm).then_some(confirm.nonce);
         self.attach(now, standing.consumed, &grant.timing, true, mapped);
-        if zoo!(ReadyTellsTheFuture) {
-            mine = self.standing();
-        }
+        let mine = if zoo!(ReadyTellsTheFuture) { self.standing() } else { mine };
         Ok(Ready {
             outcome: grant.outcome,
             session: self.id(),

@@ -59,6 +59,7 @@ bugs! {
     SentFloorNotUsed: "D8", "what was sent is taken to be the tail at every opening";
     SentFloorClearedLate: "D8", "`sent_floor` is cleared after the attachment id is stored";
     DeliveredNotCompared: "bug", "what was delivered and not consumed is not compared with what was sent";
+    UnheardCountsAsSent: "bug", "what went out on a connection whose Ready was lost counts as sent to a client at the login before";
     ReadyTellsTheFuture: "bug", "over shared memory Ready tells as sent what it is about to show";
     AttachmentsInWrongOrder: "D6", "`current` is stored before `previous`";
     PreviousFromOldCurrent: "D6", "`previous` is taken from the old `current` and not from what the client showed";
