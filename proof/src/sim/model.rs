@@ -23,6 +23,7 @@ pub(super) fn expected(ruling: &Ruling, tainted: bool) -> Vec<Row> {
         return match (ruling.live, ruling.token_valid) {
             (true, _) => vec![refused(RefusalCode::Busy)],
             (false, true) => begin(ruling, Outcome::Reset),
+            (false, false) if shown.held.is_some() => vec![refused(RefusalCode::ProposalDead)],
             (false, false) => vec![refused(RefusalCode::TokenVoid)],
         };
     }

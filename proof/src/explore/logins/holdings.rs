@@ -151,6 +151,7 @@ impl Confirmed {
             (at::SENT_FLOOR, floor),
             (at::CURRENT, self.current),
             (at::PREVIOUS, self.previous),
+            (at::PREVIOUS_SENT, self.shape.sent()),
         ] {
             image::set(&mut whole, word, value);
         }
