@@ -76,6 +76,7 @@ impl Sample {
         ] {
             endpoint.disk.replace(directory.clone());
             endpoint.history.replace(truths.clone());
+            endpoint.disk.release_kept();
         }
         pair.client.start();
         pair.server.start();

@@ -16,7 +16,8 @@ impl Link {
             return self.hostile_login(a, b);
         }
         let before = [Role::Client, Role::Server].map(|role| self.pair.snapshot(role));
-        let tainted = self.tainted.replace(true);
+        let (tainted, old) = (self.tainted.get(), std::mem::take(&mut self.old));
+        self.taint();
         self.endpoint_mut(side).believes_anything = true;
         let bytes = self.hostile_bytes(side, a, b);
         self.pair.inject(side, &bytes);
@@ -29,6 +30,7 @@ impl Link {
         self.pair.kill_server();
         before.into_iter().for_each(|files| self.pair.exchange(files));
         self.tainted.set(tainted);
+        self.old = old;
         self.count("peer: hostile");
     }
 

@@ -5,4 +5,6 @@ pub const KEPT: &[(u64, &str)] = &[
     (7444, "a server's copy spoke on a connection whose Ready was lost, and passed for the original"),
     (176, "the simulated application went on committing after its death"),
     (14600, "the simulated links swapped files of which one side had two"),
+    (97_644, "the simulated server was woken to speak while the carrier did not take its Ready"),
+    (228_762, "the end of a history was noticed while the peer was hostile"),
 ];

@@ -33,7 +33,7 @@ pub(super) struct Link {
     pub(super) drawer_tainted: bool,
     pub(super) tally: Rc<RefCell<Tally>>,
     /// The sessions that such a copy may be of.
-    old: Vec<u128>,
+    pub(super) old: Vec<u128>,
     /// How many notes of each side were looked at.
     noted: [usize; 2],
     /// Whether shared memory carried the session when it was last resumed.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tcpshm_protocol::Session;
 
-use super::{Connection, Note, Pair};
+use super::{Connection, Note, Pair, ServerEnd};
 use crate::violation::{Invariant, ensure};
 
 impl Pair {
@@ -28,11 +28,17 @@ impl Pair {
         }
         let left = end.saturating_duration_since(self.clock.now());
         self.clock.advance(left);
+        self.tick();
     }
 
-    /// When a side first asks to be woken.
+    /// When a side first asks to be woken. A server whose Ready the carrier does not take has nothing to add, and
+    /// is not.
     fn next_wake(&self) -> Option<Instant> {
-        let sessions = [self.client.session.as_ref(), self.server.session.as_ref()];
+        let blocked = self.connections.iter().any(|connection| {
+            matches!(&connection.server, ServerEnd::Stream(visit) if !visit.login.poll_transmit().is_empty())
+        });
+        let server = self.server.session.as_ref().filter(|_| !blocked);
+        let sessions = [self.client.session.as_ref(), server];
         sessions.into_iter().flatten().filter_map(Session::poll_timeout).min()
     }
 
