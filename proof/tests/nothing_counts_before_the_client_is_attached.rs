@@ -115,34 +115,6 @@ fn nor_while_the_client_is_killed_between_ready_and_its_attachment() {
 }
 
 #[test]
-fn and_what_is_taken_since_was_sent_although_the_client_was_killed_right_behind_its_attachment() {
-    let mut taken = 0;
-    for stores in 0..5 {
-        let mut pair = waiting();
-        // An opening since the last attachment, and a message behind what it found.
-        pair.restart_client();
-        pair.client.send(17).expect("room");
-        accepted(&mut pair);
-        pair.client.disk.burn_after(stores);
-        pair.thaw();
-        pair.turn();
-        pair.settle();
-        taken += pair.server.delivered.len() - 3;
-        pair.bury();
-        pair.client.disk.defuse();
-        if pair.client.is_alive() {
-            pair.cut();
-        } else {
-            pair.client.start();
-        }
-        assert_eq!(pair.login(), 1, "killed at store {stores}: {:?}", pair.client.notes);
-        assert_eq!(pair.client.notes.last(), Some(&Note::Connected(Outcome::Resumed)));
-        finish(&mut pair);
-    }
-    assert!(taken > 0, "the server never got to see the attachment");
-}
-
-#[test]
 fn what_the_server_says_as_soon_as_it_is_connected_arrives_once() {
     for (known, cut) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut pair = if known { waiting() } else { Pair::new(Setup::over(Carrier::Shm)) };

@@ -68,7 +68,7 @@ pub fn catcher(bug: Bug) -> Catcher {
         DeliveredNotCompared | ReadyTellsTheFuture | DisputeIgnored => Schedules(5_000),
         SentFloorClearedLate => proof(
             "nothing_counts_before_the_client_is_attached",
-            "and_what_is_taken_since_was_sent_although_the_client_was_killed_right_behind_its_attachment",
+            "nor_while_the_client_is_killed_between_ready_and_its_attachment",
         ),
         UnheardCountsAsSent => proof(
             "an_older_copy_never_passes_for_the_original",
