@@ -15,7 +15,9 @@ use tcpshm_driver::protocol::login::{
     Carrier, CarrierWish, Carriers, ClientLogin, ClientStep, Confirm, Hello, Outcome, Proposal, ServerLogin,
     ServerStep, Streams, Verdict, Welcome, decide, limits_agreed,
 };
-use tcpshm_driver::protocol::{AttachmentId, Event, Grant, Header, Memory, Nonce, Role, Session, Timing};
+use tcpshm_driver::protocol::{
+    AttachmentId, Challenge, Event, Grant, Header, Memory, Nonce, Role, Session, Timing,
+};
 use tcpshm_driver::{Geometry, Kind, Limits, Name, Position, SessionId, Silence, UserData};
 
 const ORDER: Kind = Kind::new(1).expect("not 0");
@@ -99,7 +101,9 @@ fn log_in(now: Instant, client: &mut End, server: &mut End) -> Result<Outcome, B
     let (mut asking, mut answering) = (ClientLogin::new(&hello), ServerLogin::new());
 
     let ServerStep::Hello(_) = to_server(&mut asking, &mut answering)? else { return Err("no Hello".into()) };
-    answering.welcome(&Welcome { server: server.name.clone(), limits, carriers: Carriers::TCP, silence })?;
+    let (server_name, challenge) = (server.name.clone(), Challenge::new(fastrand::u64(..)));
+    let carriers = Carriers::TCP;
+    answering.welcome(&Welcome { server: server_name, limits, carriers, silence, challenge })?;
 
     let ClientStep::Welcome(_) = to_client(&mut answering, &mut asking)? else {
         return Err("no Welcome".into());

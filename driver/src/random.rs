@@ -1,6 +1,6 @@
-//! Where ids, nonces and jitter come from: the kernel.
+//! Where ids, challenges, nonces and jitter come from: the kernel.
 
-use tcpshm_protocol::{AttachmentId, Nonce, ResetToken, SessionId};
+use tcpshm_protocol::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 
 pub(crate) fn bits() -> u64 {
     getrandom::u64().expect("getrandom(2) cannot fail for 8 bytes on any Linux since 3.17")
@@ -29,6 +29,10 @@ pub(crate) fn attachment() -> AttachmentId {
 
 pub(crate) fn reset_token() -> ResetToken {
     draw(wide, ResetToken::new)
+}
+
+pub(crate) fn challenge() -> Challenge {
+    Challenge::new(bits())
 }
 
 pub(crate) fn nonce() -> Nonce {

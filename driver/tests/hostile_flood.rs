@@ -126,9 +126,8 @@ fn a_flood_of_links_stops_at_the_most_there_may_be() {
     let mut all: Vec<Raw> = Vec::new();
     for number in 0..10 {
         let mut raw = Raw::connect(address);
-        raw.say(&raw::hello(&format!("guest-{number}")));
-        raw.until(siege.world(), "a welcome", |raw| raw.understood().0.len() == 1);
-        raw.say(&raw::confirm(100 + number));
+        raw.greet(siege.world(), &raw::hello(&format!("guest-{number}")));
+        raw.answer(raw::confirm(100 + number));
         raw.until(siege.world(), "an answer", |raw| raw.understood().0.len() == 2);
         all.push(raw);
     }

@@ -9,6 +9,7 @@ use support::process::alone;
 use support::raw::{self, Raw};
 use support::siege::Siege;
 use tcpshm_driver::RefusalCode;
+use tcpshm_driver::protocol::Challenge;
 use tcpshm_driver::protocol::login::{LoginMessage, Refusal};
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -77,10 +78,16 @@ fn a_login_in_single_bytes_that_is_quick_enough_succeeds() {
     let mut siege = Siege::new();
     let address = siege.stage.client.addresses[0];
     let mut raw = Raw::connect(address);
-    for byte in [raw::hello("slow"), raw::confirm(5)].concat() {
-        raw.say(&[byte]);
-        siege.world().turn();
-    }
+    let say = |siege: &mut Siege, raw: &mut Raw, words: &[u8]| {
+        for byte in words {
+            raw.say(&[*byte]);
+            siege.world().turn();
+        }
+    };
+    say(&mut siege, &mut raw, &raw::hello("slow"));
+    raw.until(siege.world(), "a welcome", |raw| raw.understood().0.len() == 1);
+    let confirm = raw::answer(raw::confirm(5), raw.challenge());
+    say(&mut siege, &mut raw, &confirm);
     raw.until(siege.world(), "a ready", |raw| raw.understood().0.len() == 2);
     assert!(matches!(raw.understood().0[1], LoginMessage::Ready(_)));
 }
@@ -116,15 +123,32 @@ fn random_bytes_in_a_valid_login_end_in_a_refusal_or_at_the_deadline() {
     siege.conclude();
 }
 
+/// How many bytes there are in a login.
+fn whole_login() -> usize {
+    raw::hello("mallory").len() + raw::answer(raw::confirm(5), Challenge::new(0)).len()
+}
+
+/// Says so many bytes of a login, and hears what it has to.
+#[track_caller]
+fn begin(siege: &mut Siege, raw: &mut Raw, count: usize) {
+    let hello = raw::hello("mallory");
+    match count.checked_sub(hello.len()) {
+        None => raw.say(&hello[..count]),
+        Some(behind) => {
+            raw.greet(siege.world(), &hello);
+            raw.say(&raw::answer(raw::confirm(5), raw.challenge())[..behind]);
+        }
+    }
+}
+
 #[test]
 fn a_login_cut_at_every_byte_leaves_nothing() {
     let _alone = alone();
     let mut siege = Siege::new();
-    let whole = [raw::hello("mallory"), raw::confirm(5)].concat();
     let address = siege.stage.client.addresses[0];
-    for cut in 0..whole.len() {
+    for cut in 0..whole_login() {
         let mut raw = Raw::connect(address);
-        raw.say(&whole[..cut]);
+        begin(&mut siege, &mut raw, cut);
         raw.hang_up();
         raw.until(siege.world(), "an end", |raw| raw.ended);
         assert!(raw.refusal().is_none(), "{cut}");
@@ -136,12 +160,11 @@ fn a_login_cut_at_every_byte_leaves_nothing() {
 fn a_login_that_stops_at_any_byte_runs_into_the_deadline() {
     let _alone = alone();
     let mut siege = Siege::new();
-    let whole = [raw::hello("mallory"), raw::confirm(5)].concat();
     let address = siege.stage.client.addresses[0];
     let start = siege.world().now;
-    let mut all: Vec<Raw> = (0..whole.len()).map(|_| Raw::connect(address)).collect();
+    let mut all: Vec<Raw> = (0..whole_login()).map(|_| Raw::connect(address)).collect();
     for (cut, raw) in all.iter_mut().enumerate() {
-        raw.say(&whole[..cut]);
+        begin(&mut siege, raw, cut);
     }
     siege.world().until("all ends", |_| {
         all.iter_mut().for_each(Raw::listen);
@@ -157,7 +180,8 @@ fn a_login_that_stops_at_any_byte_runs_into_the_deadline() {
 fn messages_out_of_turn_versions_and_endless_bodies_are_refused() {
     let _alone = alone();
     let mut siege = Siege::new();
-    is_refused(&mut siege, &raw::confirm(5), RefusalCode::Malformed);
+    let confirm = raw::answer(raw::confirm(5), Challenge::new(0));
+    is_refused(&mut siege, &confirm, RefusalCode::Malformed);
     let twice = [raw::hello("mallory"), raw::hello("mallory")].concat();
     is_refused(&mut siege, &twice, RefusalCode::Malformed);
     let garbage = [raw::hello("mallory"), vec![0xee; 10_000]].concat();

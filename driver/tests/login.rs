@@ -173,7 +173,8 @@ fn a_stranger_that_wishes_shared_memory_and_shows_none_is_refused_and_nothing_is
         }))
     };
     let mut raw = Raw::connect(stage.client.addresses[0]);
-    raw.say(&[hello(CarrierWish::Shm), raw::confirm(5)].concat());
+    raw.greet(&mut stage.world, &hello(CarrierWish::Shm));
+    raw.answer(raw::confirm(5));
     raw.until(&mut stage.world, "an end", |raw| raw.ended);
     let refusal = raw.refusal().unwrap();
     assert_eq!(refusal.code, RefusalCode::NoCarrier);
@@ -181,7 +182,8 @@ fn a_stranger_that_wishes_shared_memory_and_shows_none_is_refused_and_nothing_is
     assert_eq!(stage.theirs.names(), before);
 
     let mut raw = Raw::connect(stage.client.addresses[0]);
-    raw.say(&[hello(CarrierWish::Auto), raw::confirm(5)].concat());
+    raw.greet(&mut stage.world, &hello(CarrierWish::Auto));
+    raw.answer(raw::confirm(5));
     raw.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
     let LoginMessage::Ready(ready) = &raw.understood().0[1] else { panic!("{:?}", raw.understood()) };
     assert_eq!(ready.carrier, Carrier::Tcp);
@@ -214,9 +216,9 @@ fn a_client_that_knows_its_server_commits_before_it_is_connected() {
 fn a_delayed_confirm_of_an_abandoned_connection_is_stale() {
     let mut stage = Stage::new();
     let [mut first, mut second] = welcomed(&mut stage);
-    second.say(&raw::confirm(5));
+    second.answer(raw::confirm(5));
     second.until(&mut stage.world, "a ready", |raw| raw.understood().0.len() == 2);
-    first.say(&raw::confirm(5));
+    first.answer(raw::confirm(5));
     first.until(&mut stage.world, "an end", |raw| raw.ended);
     assert_eq!(first.refusal().unwrap().code, RefusalCode::StaleConfirm);
     second.listen();
@@ -227,8 +229,7 @@ fn a_delayed_confirm_of_an_abandoned_connection_is_stale() {
 fn welcomed(stage: &mut Stage) -> [Raw; 2] {
     let mut both = [(); 2].map(|()| Raw::connect(stage.client.addresses[0]));
     for raw in &mut both {
-        raw.say(&raw::hello("guest"));
-        raw.until(&mut stage.world, "a welcome", |raw| raw.understood().0.len() == 1);
+        raw.greet(&mut stage.world, &raw::hello("guest"));
     }
     both
 }
@@ -237,11 +238,11 @@ fn welcomed(stage: &mut Stage) -> [Raw; 2] {
 fn a_delayed_confirm_is_stale_although_what_overtook_it_has_ended() {
     let mut stage = Stage::new();
     let [mut first, mut second] = welcomed(&mut stage);
-    second.say(&raw::confirm(5));
+    second.answer(raw::confirm(5));
     second.until(&mut stage.world, "a ready", |raw| raw.understood().0.len() == 2);
     drop(second);
     stage.world.until("its end", |world| world.at_server().driver.connections() == 1);
-    first.say(&raw::confirm(5));
+    first.answer(raw::confirm(5));
     first.until(&mut stage.world, "an end", |raw| raw.ended);
     assert_eq!(first.refusal().unwrap().code, RefusalCode::StaleConfirm);
 }
@@ -257,11 +258,11 @@ fn a_delayed_confirm_does_not_bring_back_a_proposal_that_was_refused_for_good() 
         standing: Standing::START,
     };
     let both = Confirm { held: Some(held), proposed: Some(raw::proposal(6)), ..none() };
-    second.say(&raw::encode(LoginMessage::Confirm(both)));
+    second.answer(both);
     second.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
     assert_eq!(second.refusal().unwrap().code, RefusalCode::ProposalDead);
     // Said before, and on its way until now.
-    first.say(&raw::confirm(6));
+    first.answer(raw::confirm(6));
     first.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
     assert_eq!(first.refusal().map(|refusal| refusal.code), Some(RefusalCode::ProposalDead));
     assert_eq!(stage.theirs.names(), before);
@@ -278,7 +279,8 @@ fn holding(ready: &Ready) -> Confirm {
 #[track_caller]
 fn answer(stage: &mut Stage, confirm: Confirm) -> LoginMessage {
     let mut raw = Raw::connect(stage.client.addresses[0]);
-    raw.say(&[raw::hello("guest"), raw::encode(LoginMessage::Confirm(confirm))].concat());
+    raw.greet(&mut stage.world, &raw::hello("guest"));
+    raw.answer(confirm);
     raw.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
     let answer = raw.understood().0.remove(1);
     drop(raw);

@@ -1,4 +1,4 @@
-//! A peer that logs in, says something and is gone, all before anybody looks.
+//! A peer that confirms, says something and is gone, all before anybody looks.
 //!
 //! Over TCP only: such a peer has no memory to share.
 
@@ -17,8 +17,9 @@ fn is_heard_out_and_its_end_is_noticed_at_once() {
         stage.world.at_server().app.habit = Habit::Hold;
         let mut raw = Raw::connect(stage.client.addresses[0]);
         let messages = (0..count).flat_map(|number| raw::message(9, number * 120, &[b'x'; 100]));
+        raw.greet(&mut stage.world, &raw::hello("guest"));
         let start = stage.world.now;
-        raw.say(&[raw::hello("guest"), raw::confirm(9), messages.collect()].concat());
+        raw.say(&[raw::answer(raw::confirm(9), raw.challenge()), messages.collect()].concat());
         raw.hang_up();
         stage.world.until("the end", |world| !world.at_server().app.endings().is_empty());
         let app = &stage.world.at_server().app;

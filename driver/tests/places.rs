@@ -73,7 +73,8 @@ fn what_a_peer_says_it_sends_and_takes_is_no_size_of_ours() {
         user_data: UserData::default(),
     }));
     let mut raw = Raw::connect(stage.client.addresses[0]);
-    raw.say(&[hello, raw::confirm(9)].concat());
+    raw.greet(&mut stage.world, &hello);
+    raw.answer(raw::confirm(9));
     raw.until(&mut stage.world, "a ready", |raw| raw.understood().0.len() == 2);
     let size = |file: &str| fs::metadata(stage.theirs.path().join(file)).unwrap().len();
     assert_eq!(size("s~server~giant.link"), size("s~server~client.link"));

@@ -12,9 +12,9 @@ use tcpshm_driver::{RefusalCode, Silence};
 const OWNERS: u128 = 9;
 
 /// A Confirm with a history and a proposal that nobody ever heard of.
-fn invented() -> Vec<u8> {
+fn invented() -> Confirm {
     let geometry = support::limits(4096, 512).send;
-    raw::encode(LoginMessage::Confirm(Confirm {
+    Confirm {
         held: Some(Holding {
             session: SessionId::new(77).unwrap(),
             attachment: AttachmentId::new(77).unwrap(),
@@ -28,7 +28,7 @@ fn invented() -> Vec<u8> {
         token: None,
         undelivered: None,
         nonce: Nonce::new(7),
-    }))
+    }
 }
 
 #[test]
@@ -42,13 +42,12 @@ fn an_invented_history_makes_no_login_of_the_owner_stale() {
 
     let [mut owner, mut stranger] = [(); 2].map(|()| Raw::connect(address));
     for raw in [&mut owner, &mut stranger] {
-        raw.say(&raw::hello("owner"));
-        raw.until(&mut stage.world, "a welcome", |raw| raw.understood().0.len() == 1);
+        raw.greet(&mut stage.world, &raw::hello("owner"));
     }
-    stranger.say(&invented());
+    stranger.answer(invented());
     stranger.until(&mut stage.world, "the end", |raw| raw.ended);
     assert_eq!(stranger.refusal().unwrap().code, RefusalCode::ProposalDead);
-    owner.say(&raw::confirm(OWNERS));
+    owner.answer(raw::confirm(OWNERS));
     owner.until(&mut stage.world, "an answer", |raw| raw.understood().0.len() == 2);
     let LoginMessage::Ready(ready) = &owner.understood().0[1] else { panic!("{:?}", owner.understood()) };
     assert_eq!(ready.outcome, Outcome::Resumed);

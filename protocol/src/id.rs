@@ -1,4 +1,4 @@
-//! Random numbers that tell sessions, attachments and openings apart. The host draws them; the
+//! Random numbers that tell sessions, attachments, openings and connections apart. The host draws them; the
 //! protocol only compares them.
 
 use std::fmt;
@@ -109,6 +109,23 @@ pub struct Nonce(u64);
 
 impl Nonce {
     /// The nonce with these random bits.
+    pub const fn new(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// 64 random bits that a server draws for one connection and says in Welcome. A Confirm that does not say
+/// them again was made for another connection, and decides nothing on this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Challenge(u64);
+
+impl Challenge {
+    /// The challenge with these random bits.
     pub const fn new(bits: u64) -> Self {
         Self(bits)
     }

@@ -68,7 +68,7 @@ pub use control::{CloseReason, ControlFault};
 pub use frame::FrameFault;
 pub use geometry::{Geometry, GeometryError, Limits};
 pub use header::{Header, HeaderError};
-pub use id::{AttachmentId, BootId, Kind, Nonce, ResetToken, Role, SessionId};
+pub use id::{AttachmentId, BootId, Challenge, Kind, Nonce, ResetToken, Role, SessionId};
 pub use inbound::InboundFault;
 pub use liveness::{TimedOut, Timing};
 pub use name::{Name, NameError};

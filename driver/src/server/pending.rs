@@ -13,6 +13,7 @@ use super::places::{Admitted, Pending, Place};
 use super::{FAREWELL, Server};
 use crate::handler::{Admission, Handler, LoginAttempt, LoginRefused};
 use crate::handshake::Handshake;
+use crate::random;
 
 /// A connection that has just come.
 pub(super) fn place(handshake: Handshake, arrival: u64) -> Place {
@@ -107,6 +108,7 @@ impl Server {
             limits: link.limits,
             carriers: offered,
             silence: link.silence,
+            challenge: random::challenge(),
         };
         pending.login.welcome(&welcome).map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         let order = self.logins.hello(&hello.client);

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use tcpshm_driver::protocol::login::{
     CarrierWish, Confirm, Hello, LoginMessage, Proposal, Refusal, Silence, Streams, UserData,
 };
-use tcpshm_driver::protocol::{Nonce, SessionId};
+use tcpshm_driver::protocol::{Challenge, Nonce, SessionId};
 use tcpshm_driver::{Geometry, Handler};
 
 use super::{World, limits, name};
@@ -111,11 +111,32 @@ impl Raw {
     /// Logs in under `client` with the fresh session `id`.
     #[track_caller]
     pub(crate) fn log_in<A: Handler, B: Handler>(&mut self, world: &mut World<A, B>, client: &str, id: u128) {
-        self.say(&hello(client));
-        self.until(world, "a welcome", |raw| raw.understood().0.len() == 1);
-        self.say(&confirm(id));
+        self.greet(world, &hello(client));
+        self.answer(confirm(id));
         self.until(world, "a ready", |raw| raw.understood().0.len() == 2);
         assert!(matches!(self.understood().0[1], LoginMessage::Ready(_)), "{:?}", self.understood());
+    }
+
+    /// Says this Hello, and waits for Welcome.
+    #[track_caller]
+    pub(crate) fn greet<A: Handler, B: Handler>(&mut self, world: &mut World<A, B>, hello: &[u8]) {
+        self.say(hello);
+        self.until(world, "a welcome", |raw| raw.understood().0.len() == 1);
+    }
+
+    /// Answers the Welcome that came.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, confirm: Confirm) {
+        self.say(&answer(confirm, self.challenge()));
+    }
+
+    /// What the Welcome that came wants to hear again.
+    #[track_caller]
+    pub(crate) fn challenge(&self) -> Challenge {
+        match self.understood().0.first() {
+            Some(LoginMessage::Welcome(welcome)) => welcome.challenge,
+            other => panic!("{other:?} in place of a welcome"),
+        }
     }
 
     /// Turns the world and listens until `done`.
@@ -151,16 +172,21 @@ pub(crate) fn hello(client: &str) -> Vec<u8> {
     }))
 }
 
-/// A client's second words: it has nothing, and proposes the session `id`.
-pub(crate) fn confirm(id: u128) -> Vec<u8> {
-    encode(LoginMessage::Confirm(Confirm {
+/// What a client shows that has nothing, and proposes the session `id`.
+pub(crate) fn confirm(id: u128) -> Confirm {
+    Confirm {
         held: None,
         proposed: Some(proposal(id)),
         disputed: false,
         token: None,
         undelivered: None,
         nonce: Nonce::new(7),
-    }))
+    }
+}
+
+/// A client's second words.
+pub(crate) fn answer(confirm: Confirm, challenge: Challenge) -> Vec<u8> {
+    encode(LoginMessage::Confirm(confirm, challenge))
 }
 
 /// The fresh session `id`, with the sizes that are agreed on.

@@ -113,7 +113,8 @@ impl Digester {
         message.message_type().hash(&mut self.mix);
         match message {
             LoginMessage::Hello(_) | LoginMessage::Welcome(_) => {}
-            LoginMessage::Confirm(confirm) => {
+            // Its challenge is that of its connection, since everybody here speaks for himself.
+            LoginMessage::Confirm(confirm, _) => {
                 let session = confirm.held.map(|held| held.session);
                 (session, confirm.proposed.map(|proposed| proposed.session)).hash(&mut self.mix);
                 if let Some(held) = confirm.held {

@@ -1,6 +1,6 @@
 //! Numbers that a process would draw at random.
 
-use tcpshm_protocol::{AttachmentId, Nonce, ResetToken, SessionId};
+use tcpshm_protocol::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 
 use super::rules::Rules;
 
@@ -30,6 +30,10 @@ impl Ids {
 
     pub(crate) fn attachment(&mut self) -> AttachmentId {
         AttachmentId::new(self.draw()).expect("not 0")
+    }
+
+    pub(crate) fn challenge(&mut self) -> Challenge {
+        Challenge::new(self.draw())
     }
 
     pub(crate) fn token(&mut self) -> ResetToken {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tcpshm_protocol::login::{Carrier, CarrierWish, Carriers, Hello, Silence, Streams, UserData, Welcome};
-use tcpshm_protocol::{Geometry, Header, Kind, Limits, Role, SessionId, Timing};
+use tcpshm_protocol::{Challenge, Geometry, Header, Kind, Limits, Role, SessionId, Timing};
 
 use super::truth::Message;
 use crate::world::clock::Clock;
@@ -169,9 +169,14 @@ impl Rules {
         }
     }
 
-    pub(crate) fn welcome(&self) -> Welcome {
-        let server = self.header(Role::Server, Self::session(1)).owner;
-        Welcome { server, limits: self.limits(), carriers: Carriers::BOTH, silence: Silence::default() }
+    pub(crate) fn welcome(&self, challenge: Challenge) -> Welcome {
+        Welcome {
+            server: self.header(Role::Server, Self::session(1)).owner,
+            limits: self.limits(),
+            carriers: Carriers::BOTH,
+            silence: Silence::default(),
+            challenge,
+        }
     }
 
     pub(crate) fn timing(&self) -> Timing {

@@ -57,7 +57,7 @@ impl Side {
         let said = match visit.login.handle_input(input) {
             Ok(None) => Said::Nothing,
             Ok(Some(ServerStep::Hello(_))) => {
-                visit.login.welcome(&rules.welcome()).expect("it is the turn of a welcome");
+                visit.login.welcome(&rules.welcome(ids.challenge())).expect("it is the turn of a welcome");
                 Said::Nothing
             }
             Ok(Some(ServerStep::Confirm(confirm))) => self.answer(rules, ids, client, visit, live, &confirm),

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use socket2::SockRef;
-use tcpshm_driver::protocol::Nonce;
 use tcpshm_driver::protocol::login::{
     CarrierWish, Confirm, Hello, LoginMessage, Proposal, Silence, Streams, UserData,
 };
+use tcpshm_driver::protocol::{Challenge, Nonce};
 use tcpshm_driver::{Limits, SessionId};
 
 /// A server that does not answer within this time has forgotten the stranger.
@@ -29,7 +29,7 @@ pub(super) enum Manner {
     Names,
     /// Says Hello, hears Welcome, and says a part of Confirm.
     HalfConfirm,
-    /// Says Hello and Confirm, always under the same name, and is gone.
+    /// Says Hello, hears Welcome, says Confirm, always under the same name, and is gone.
     Gone,
     /// Says a byte of Hello every now and then.
     Drip,
@@ -85,14 +85,13 @@ impl Manner {
             }
             Manner::HalfConfirm => {
                 let _ = stream.write_all(&hello);
-                let mut welcome = [0; 1];
-                let _ = stream.read(&mut welcome);
-                let confirm = confirm();
+                let confirm = confirm(welcomed(&mut stream)?);
                 let _ = stream.write_all(&confirm[..random.usize(1..confirm.len())]);
             }
             Manner::Gone => {
                 let _ = stream.write_all(&hello);
-                let _ = stream.write_all(&confirm());
+                let confirm = confirm(welcomed(&mut stream)?);
+                let _ = stream.write_all(&confirm);
             }
             Manner::Drip => rest = hello,
         }
@@ -124,20 +123,34 @@ fn hello(name: &str) -> Vec<u8> {
     bytes
 }
 
-fn confirm() -> Vec<u8> {
+/// What the server wants to hear again. None if it says anything else, or nothing.
+fn welcomed(stream: &mut TcpStream) -> Option<Challenge> {
+    let (mut heard, mut chunk) = (Vec::new(), [0; LoginMessage::MAX]);
+    loop {
+        let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        heard.extend_from_slice(&chunk[..count]);
+        match LoginMessage::decode(&mut &heard[..]).ok()? {
+            Some(LoginMessage::Welcome(welcome)) => return Some(welcome.challenge),
+            Some(_) => return None,
+            None => {}
+        }
+    }
+}
+
+fn confirm(challenge: Challenge) -> Vec<u8> {
     let geometry = Limits::default().send;
     let streams = Streams { client: geometry, server: geometry };
     let proposal = Proposal { session: SessionId::new(77).expect("not 0"), streams };
     let mut bytes = Vec::new();
-    LoginMessage::Confirm(Confirm {
+    let confirm = Confirm {
         held: None,
         proposed: Some(proposal),
         disputed: false,
         token: None,
         undelivered: None,
         nonce: Nonce::new(7),
-    })
-    .encode(&mut bytes);
+    };
+    LoginMessage::Confirm(confirm, challenge).encode(&mut bytes);
     bytes
 }
 

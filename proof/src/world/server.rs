@@ -8,8 +8,8 @@ use tcpshm_protocol::login::{
     UserData, Verdict, Welcome, decide, limits_agreed,
 };
 use tcpshm_protocol::{
-    AttachmentId, Grant, Header, Position, Published, ResetToken, Role, Session, SessionId, Timing,
-    Undelivered, ViewFault, survey,
+    AttachmentId, Challenge, Grant, Header, Position, Published, ResetToken, Role, Session, SessionId,
+    Timing, Undelivered, ViewFault, survey,
 };
 
 use crate::violation::Invariant;
@@ -38,6 +38,8 @@ pub struct Server {
     pub refuses: Option<RefusalCode>,
     /// What it said to logins that were none.
     pub bad_logins: Vec<RefusalCode>,
+    /// Where challenges are drawn. What else is random does not depend on how many were.
+    challenges: fastrand::Rng,
     /// The last decision.
     pub(crate) ruling: Option<Ruling>,
 }
@@ -69,6 +71,7 @@ impl Server {
             dead: Vec::new(),
             refuses: None,
             bad_logins: Vec::new(),
+            challenges: fastrand::Rng::with_seed(seed.rotate_left(32)),
             ruling: None,
         }
     }
@@ -154,6 +157,7 @@ impl Server {
             limits: self.configuration.limits,
             carriers: Carriers::BOTH,
             silence: self.configuration.silence,
+            challenge: Challenge::new(self.challenges.u64(..)),
         };
         visit.login.welcome(&welcome).expect("it is the turn of a welcome");
     }

@@ -6,7 +6,7 @@ use super::error::{LoginError, Misfit, OutOfTurn};
 use super::message::{Confirm, Hello, Outcome, Ready, Welcome};
 use super::output::Output;
 use super::refusal::Refusal;
-use crate::id::SessionId;
+use crate::id::{Challenge, SessionId};
 use crate::name::Name;
 
 /// A login that this side began.
@@ -30,7 +30,7 @@ enum State {
     /// The server's Welcome.
     Greeted { server: Option<Name>, wish: CarrierWish },
     /// The caller's Confirm.
-    Welcomed { wish: CarrierWish, offered: Carriers },
+    Welcomed { wish: CarrierWish, offered: Carriers, challenge: Challenge },
     /// The server's Ready.
     Confirmed(Question),
     /// Nothing: the input that is left belongs to the stream, or to nobody.
@@ -78,7 +78,8 @@ impl ClientLogin {
             }
             (State::Greeted { server, wish }, LoginMessage::Welcome(welcome)) => {
                 check_server(server.as_ref(), &welcome.server)?;
-                self.state = State::Welcomed { wish: *wish, offered: welcome.carriers };
+                let (offered, challenge) = (welcome.carriers, welcome.challenge);
+                self.state = State::Welcomed { wish: *wish, offered, challenge };
                 Ok(ClientStep::Welcome(welcome))
             }
             (State::Confirmed(question), LoginMessage::Ready(ready)) => {
@@ -90,12 +91,12 @@ impl ClientLogin {
         }
     }
 
-    /// Answers Welcome with what this side holds or proposes.
+    /// Answers Welcome with what this side holds or proposes, and with the challenge that came in it.
     pub fn confirm(&mut self, confirm: &Confirm) -> Result<(), OutOfTurn> {
-        let State::Welcomed { wish, offered } = self.state else {
+        let State::Welcomed { wish, offered, challenge } = self.state else {
             return Err(OutOfTurn { message: MessageType::Confirm });
         };
-        self.output.push(&LoginMessage::Confirm(confirm.clone()));
+        self.output.push(&LoginMessage::Confirm(confirm.clone(), challenge));
         self.state = State::Confirmed(Question {
             held: confirm.held.map(|held| held.session),
             proposed: confirm.proposed.map(|proposal| proposal.session),
@@ -220,7 +221,7 @@ mod tests {
     fn confirmed(confirm: &Confirm) -> ClientLogin {
         let mut login = welcomed(&samples::hello(), samples::welcome());
         login.confirm(confirm).unwrap();
-        assert_eq!(sent(&mut login), [LoginMessage::Confirm(confirm.clone())]);
+        assert_eq!(sent(&mut login), [LoginMessage::Confirm(confirm.clone(), samples::challenge())]);
         login
     }
 

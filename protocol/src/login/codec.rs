@@ -15,6 +15,7 @@ use super::error::{LoginError, Malformed};
 use super::field::Field;
 use super::message::{Confirm, Hello, Ready, Welcome};
 use super::refusal::Refusal;
+use crate::id::Challenge;
 
 /// The version of the login and of the stream after it.
 pub const VERSION: u8 = 1;
@@ -41,8 +42,8 @@ pub enum LoginMessage {
     Hello(Hello),
     /// The second step, from the server.
     Welcome(Welcome),
-    /// The third step, from the client.
-    Confirm(Confirm),
+    /// The third step, from the client, with the challenge of the Welcome that it answers.
+    Confirm(Confirm, Challenge),
     /// The fourth step, from the server.
     Ready(Ready),
     /// The end, from either side.
@@ -76,9 +77,9 @@ impl LoginMessage {
             MessageType::Hello => LoginMessage::Hello(Field::read(&mut body)?),
             MessageType::Welcome => LoginMessage::Welcome(Field::read(&mut body)?),
             MessageType::Confirm => {
-                let confirm = Confirm::read(&mut body)?;
+                let (confirm, challenge) = (Confirm::read(&mut body)?, Field::read(&mut body)?);
                 confirm.check()?;
-                LoginMessage::Confirm(confirm)
+                LoginMessage::Confirm(confirm, challenge)
             }
             MessageType::Ready => LoginMessage::Ready(Field::read(&mut body)?),
             MessageType::Refusal => LoginMessage::Refusal(Field::read(&mut body)?),
@@ -96,7 +97,10 @@ impl LoginMessage {
         match self {
             LoginMessage::Hello(hello) => hello.write(out),
             LoginMessage::Welcome(welcome) => welcome.write(out),
-            LoginMessage::Confirm(confirm) => confirm.write(out),
+            LoginMessage::Confirm(confirm, challenge) => {
+                confirm.write(out);
+                challenge.write(out);
+            }
             LoginMessage::Ready(ready) => ready.write(out),
             LoginMessage::Refusal(refusal) => refusal.write(out),
         }
@@ -109,7 +113,7 @@ impl LoginMessage {
         match self {
             LoginMessage::Hello(_) => MessageType::Hello,
             LoginMessage::Welcome(_) => MessageType::Welcome,
-            LoginMessage::Confirm(_) => MessageType::Confirm,
+            LoginMessage::Confirm(..) => MessageType::Confirm,
             LoginMessage::Ready(_) => MessageType::Ready,
             LoginMessage::Refusal(_) => MessageType::Refusal,
         }
@@ -179,7 +183,7 @@ impl MessageType {
         match self {
             MessageType::Hello => Hello::MAX,
             MessageType::Welcome => Welcome::MAX,
-            MessageType::Confirm => Confirm::MAX,
+            MessageType::Confirm => Confirm::MAX + Challenge::MAX,
             MessageType::Ready => Ready::MAX,
             MessageType::Refusal => Refusal::MAX,
         }

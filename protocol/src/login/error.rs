@@ -71,6 +71,9 @@ pub enum LoginError {
         /// The name that answered.
         found: Name,
     },
+    /// The Confirm does not answer this connection's Welcome: somebody says again what was once said.
+    #[error("the confirm answers another welcome: its challenge is good on its own connection only")]
+    StaleConfirm,
     /// The server's Ready does not answer the Confirm.
     #[error("the server's ready does not answer the confirm: {0}")]
     ReadyDoesNotFit(#[from] Misfit),
@@ -85,6 +88,7 @@ impl LoginError {
                 Refusal { numbers, ..Refusal::new(RefusalCode::Version, self) }
             }
             LoginError::WrongServer { .. } => Refusal::new(RefusalCode::WrongServer, self),
+            LoginError::StaleConfirm => Refusal::new(RefusalCode::StaleConfirm, self),
             _ => Refusal::new(RefusalCode::Malformed, self),
         }
     }

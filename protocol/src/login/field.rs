@@ -20,7 +20,7 @@ use super::streams::Streams;
 use super::user_data::UserData;
 use crate::frame;
 use crate::geometry::{Geometry, Limits};
-use crate::id::{AttachmentId, Nonce, ResetToken, SessionId};
+use crate::id::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 use crate::name::Name;
 use crate::position::{Position, Standing, Undelivered};
 
@@ -62,7 +62,7 @@ record!(Hello {
     silence: Silence,
     user_data: UserData,
 });
-record!(Welcome { server: Name, limits: Limits, carriers: Carriers, silence: Silence });
+record!(Welcome { server: Name, limits: Limits, carriers: Carriers, silence: Silence, challenge: Challenge });
 record!(Confirm {
     held: Option<Holding>,
     proposed: Option<Proposal>,
@@ -117,6 +117,7 @@ number!(ResetToken: u128, ResetToken::get, |bits| ResetToken::new(bits).ok_or(Ma
 number!(AttachmentId: u64, AttachmentId::get, |bits| AttachmentId::new(bits).ok_or(Malformed::Attachment));
 number!(Position: u64, Position::get, |found| Position::new(found).ok_or(Malformed::Position { found }));
 number!(Nonce: u64, Nonce::get, |bits| Ok(Nonce::new(bits)));
+number!(Challenge: u64, Challenge::get, |bits| Ok(Challenge::new(bits)));
 number!(Silence: u32, Silence::milliseconds, |number| Ok(Silence::from_milliseconds(number)?));
 number!(RefusalCode: u16, RefusalCode::number, |number| Ok(RefusalCode::from_number(number)));
 number!(Carriers: u8, Carriers::bits, |found| {

@@ -5,7 +5,7 @@ use super::{
     Outcome, Proposal, Ready, ServerLogin, ServerStep, Silence, Streams, UserData, Welcome,
 };
 use crate::geometry::{Geometry, Limits};
-use crate::id::{AttachmentId, Nonce, ResetToken, SessionId};
+use crate::id::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 use crate::name::Name;
 use crate::position::Standing;
 
@@ -114,6 +114,8 @@ fn welcome() -> Welcome {
         limits: Limits::default(),
         carriers: Carriers::BOTH,
         silence: Silence::default(),
+        // That of the samples and the corpora, or no Confirm of theirs would get anywhere.
+        challenge: Challenge::new(0x28),
     }
 }
 

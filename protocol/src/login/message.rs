@@ -6,7 +6,7 @@ use super::silence::Silence;
 use super::streams::Streams;
 use super::user_data::UserData;
 use crate::geometry::Limits;
-use crate::id::{AttachmentId, Nonce, ResetToken, SessionId};
+use crate::id::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 use crate::name::Name;
 use crate::position::{Standing, Undelivered};
 
@@ -40,6 +40,8 @@ pub struct Welcome {
     pub carriers: Carriers,
     /// How long it tolerates hearing nothing.
     pub silence: Silence,
+    /// Fresh for this connection. The client's machine says it again with its Confirm.
+    pub challenge: Challenge,
 }
 
 /// The third step, from the client: what it remembers of the link. The server decides on it.

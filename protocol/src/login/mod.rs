@@ -4,8 +4,8 @@
 //! ```text
 //!   client                                           server
 //!     | --- Hello: who I am, what I take --------------> |  changes no byte anywhere
-//!     | <-------------- Welcome: who I am, what I take - |  says nothing about any session
-//!     | --- Confirm: what I hold, what I propose ------> |  decide(confirm, ..)
+//!     | <-- Welcome: who I am, what I take, a challenge -|  says nothing about any session
+//!     | --- Confirm: what I hold and propose, the same > |  decide(confirm, ..)
 //!     | <------------- Ready: the session, where I stand |
 //!     | <================ frames, both ways ===========> |
 //! ```
@@ -14,7 +14,7 @@
 //!
 //! [`ClientLogin`] and [`ServerLogin`] turn bytes into steps and answers into bytes; [`decide`] is what
 //! the server makes of a [`Confirm`]. None of them does I/O, looks at a clock or draws a number: files,
-//! ids, nonces, policies and deadlines belong to the caller.
+//! ids, nonces, challenges, policies and deadlines belong to the caller.
 
 mod carrier;
 mod client;

@@ -60,8 +60,8 @@ pub enum RefusalCode {
     #[error("a side takes less than it promised this session: restore its limits")]
     LimitsShrunk,
     /// A connection under the name that said Hello after this one was accepted, or was told to forget its
-    /// proposal: this one decides nothing any more.
-    #[error("a later login under this name went first")]
+    /// proposal; or the Confirm was said on another connection before. It decides nothing any more.
+    #[error("a later login under this name went first, or this is an earlier one said again")]
     StaleConfirm,
     /// The proposed session can never begin. The only code that makes a client delete its unconfirmed
     /// link file.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::geometry::{Geometry, Limits};
-use crate::id::{AttachmentId, Nonce, ResetToken, SessionId};
+use crate::id::{AttachmentId, Challenge, Nonce, ResetToken, SessionId};
 use crate::position::{Position, Standing, Undelivered};
 
 pub(super) fn at(bytes: u64) -> Position {
@@ -38,7 +38,12 @@ pub(super) fn welcome() -> Welcome {
         limits: Limits { send: Geometry::new(256, 64).unwrap(), accept: Geometry::new(128, 32).unwrap() },
         carriers: Carriers::BOTH,
         silence: Silence::MIN,
+        challenge: challenge(),
     }
+}
+
+pub(super) fn challenge() -> Challenge {
+    Challenge::new(0x28)
 }
 
 /// The streams that `hello` and `welcome` agree on.
@@ -91,7 +96,7 @@ pub(super) fn all() -> [LoginMessage; 5] {
     [
         LoginMessage::Hello(hello()),
         LoginMessage::Welcome(welcome()),
-        LoginMessage::Confirm(confirm()),
+        LoginMessage::Confirm(confirm(), challenge()),
         LoginMessage::Ready(ready()),
         LoginMessage::Refusal(refusal()),
     ]

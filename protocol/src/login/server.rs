@@ -5,13 +5,15 @@ use super::error::{LoginError, OutOfTurn};
 use super::message::{Confirm, Hello, Ready, Welcome};
 use super::output::Output;
 use super::refusal::Refusal;
+use crate::id::Challenge;
 
 /// A login that a client began.
 ///
 /// Bytes come in through [`handle_input`](Self::handle_input), cut anywhere, and go out through
 /// [`poll_transmit`](Self::poll_transmit) and [`handle_transmitted`](Self::handle_transmitted). Each step
 /// of the client waits for an answer; until then what follows stays in the input, so a client that does
-/// not wait gains nothing.
+/// not wait gains nothing. A Confirm that was made for another connection is a fault, found here before
+/// anybody looks at what it shows.
 #[derive(Debug, Default)]
 #[cfg_attr(feature = "explore", derive(Clone))]
 pub struct ServerLogin {
@@ -28,7 +30,7 @@ enum State {
     /// The caller's, to welcome or refuse.
     Greeted,
     /// The client's, to confirm or refuse.
-    Welcomed,
+    Welcomed(Challenge),
     /// The caller's, to be ready or refuse.
     Confirmed,
     /// Nobody's: the input that is left belongs to the stream, or to nobody.
@@ -73,11 +75,14 @@ impl ServerLogin {
                 self.state = State::Greeted;
                 Ok(ServerStep::Hello(hello))
             }
-            (State::Welcomed, LoginMessage::Confirm(confirm)) => {
+            (State::Welcomed(challenge), LoginMessage::Confirm(confirm, said)) => {
+                if said != challenge && !zoo!(ChallengeNotCompared) {
+                    return Err(LoginError::StaleConfirm);
+                }
                 self.state = State::Confirmed;
                 Ok(ServerStep::Confirm(confirm))
             }
-            (State::Welcomed, LoginMessage::Refusal(refusal)) => {
+            (State::Welcomed(_), LoginMessage::Refusal(refusal)) => {
                 self.state = State::Ended;
                 Ok(ServerStep::Refused(refusal))
             }
@@ -85,13 +90,13 @@ impl ServerLogin {
         }
     }
 
-    /// Answers Hello.
+    /// Answers Hello. The challenge in it has to be drawn for this connection.
     pub fn welcome(&mut self, welcome: &Welcome) -> Result<(), OutOfTurn> {
         if self.state != State::Greeted {
             return Err(OutOfTurn { message: MessageType::Welcome });
         }
         self.output.push(&LoginMessage::Welcome(welcome.clone()));
-        self.state = State::Welcomed;
+        self.state = State::Welcomed(welcome.challenge);
         Ok(())
     }
 
@@ -135,7 +140,7 @@ impl State {
     fn due(self) -> Option<MessageType> {
         match self {
             State::Silent => Some(MessageType::Hello),
-            State::Welcomed => Some(MessageType::Confirm),
+            State::Welcomed(_) => Some(MessageType::Confirm),
             State::Greeted | State::Confirmed | State::Ended => None,
         }
     }
@@ -158,7 +163,7 @@ mod tests {
     }
 
     fn confirm() -> LoginMessage {
-        LoginMessage::Confirm(samples::confirm())
+        LoginMessage::Confirm(samples::confirm(), samples::challenge())
     }
 
     fn greeted() -> ServerLogin {
@@ -268,6 +273,25 @@ mod tests {
         login.refuse(&fault.refusal());
         let sent = LoginMessage::decode(&mut login.poll_transmit()).unwrap();
         assert_eq!(sent, Some(LoginMessage::Refusal(fault.refusal())));
+    }
+
+    #[test]
+    fn a_confirm_that_was_made_for_another_connection_is_stale() {
+        let mut login = welcomed();
+        login.handle_transmitted(usize::MAX);
+        let bytes = encoded(&[LoginMessage::Confirm(samples::confirm(), Challenge::new(0x29))]);
+        let mut input = &bytes[..];
+        for _ in 0..2 {
+            assert_eq!(login.handle_input(&mut input), Err(LoginError::StaleConfirm));
+            assert_eq!(input, bytes, "it stays where it is");
+        }
+        assert_eq!(login.ready(&samples::ready()), Err(OutOfTurn { message: MessageType::Ready }));
+        let refusal = LoginError::StaleConfirm.refusal();
+        assert_eq!(refusal.code, RefusalCode::StaleConfirm);
+        login.refuse(&refusal);
+        assert_eq!(login.poll_transmit(), encoded(&[LoginMessage::Refusal(refusal)]));
+        login.handle_transmitted(usize::MAX);
+        assert!(login.is_finished());
     }
 
     #[test]

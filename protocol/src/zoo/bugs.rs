@@ -68,6 +68,7 @@ bugs! {
     NonceNotCompared: "D10", "a file is taken for the peer's memory without the nonce of the login";
     DisputeIgnored: "D44", "a server does not hear that the client found its positions wrong";
     ResetWithoutToken: "D33", "a link is reset by a Confirm whose token is void";
+    ChallengeNotCompared: "bug", "a login that somebody says again is taken for its client's";
     StrangerFences: "D50", "a live link gives way to somebody with another history";
     OtherSessionAttached: "bug", "a session attaches to a login that was about another one";
     VersionNotCompared: "D41", "any version of the login is taken for one's own";

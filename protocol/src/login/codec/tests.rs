@@ -50,19 +50,20 @@ fn hello_has_its_written_bytes() {
 #[test]
 fn welcome_has_its_written_bytes() {
     let expected = [
-        b"tshm\x01\x02\x21\x00",
+        b"tshm\x01\x02\x29\x00",
         BOB,
         b"\x00\x01\0\0\0\0\0\0\x40\0\0\0",
         b"\x80\x00\0\0\0\0\0\0\x20\0\0\0",
         b"\x03\x0a\0\0\0",
+        b"\x28\0\0\0\0\0\0\0",
     ];
     assert_eq!(encoded(&samples::all()[1]), expected.concat());
 }
 
 #[test]
 fn confirm_has_its_written_bytes() {
-    let expected: [&[u8]; 9] = [
-        b"tshm\x01\x03\x8d\x00",
+    let expected: [&[u8]; 10] = [
+        b"tshm\x01\x03\x95\x00",
         b"\x01\xa1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xb2\0\0\0\0\0\0\0",
         b"\x10\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0",
         b"\x01\xc3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -71,6 +72,7 @@ fn confirm_has_its_written_bytes() {
         b"\x01\xd4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         b"\x01\x03\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0",
         b"\xe5\0\0\0\0\0\0\0",
+        b"\x28\0\0\0\0\0\0\0",
     ];
     assert_eq!(encoded(&samples::all()[2]), expected.concat());
 }
@@ -102,7 +104,7 @@ fn refusal_has_its_written_bytes() {
 
 #[test]
 fn each_type_has_the_maximum_its_fields_add_up_to() {
-    assert_eq!(MessageType::ALL.map(MessageType::max_body), [1186, 94, 141, 1084, 262]);
+    assert_eq!(MessageType::ALL.map(MessageType::max_body), [1186, 102, 149, 1084, 262]);
     assert_eq!(MAX_BODY, 1186);
     let mut largest = samples::hello();
     largest.client = "c".repeat(64).parse().unwrap();
@@ -158,9 +160,9 @@ fn a_wrong_prologue_is_refused_at_its_first_wrong_byte() {
     for found in [0, 6, 255] {
         assert_eq!(decode(6, 5, found), Err(LoginError::Type { found }));
     }
-    let too_long = LoginError::TooLong { message: MessageType::Welcome, len: 95, max: 94 };
-    assert_eq!(decode(7, 6, 95), Ok(None));
-    assert_eq!(decode(8, 6, 95), Err(too_long));
+    let too_long = LoginError::TooLong { message: MessageType::Welcome, len: 103, max: 102 };
+    assert_eq!(decode(7, 6, 103), Ok(None));
+    assert_eq!(decode(8, 6, 103), Err(too_long));
 }
 
 #[test]
@@ -227,7 +229,7 @@ fn every_wrong_field_of_confirm_has_its_error() {
     assert_eq!(confirm(|b| b[50] = 0xa1), Malformed::ProposesItsHolding);
     assert_eq!(confirm(|b| drop(b.splice(49..90, [0]))), Malformed::TokenWithoutProposal);
     assert_eq!(confirm(|b| drop(b.splice(..49, [0]))), Malformed::NothingHeld);
-    assert_eq!(confirm(|b| *b = vec![0; 13]), Malformed::NothingShown);
+    assert_eq!(confirm(|b| *b = vec![0; 21]), Malformed::NothingShown);
 }
 
 #[test]
@@ -246,8 +248,11 @@ fn a_debt_must_be_possible() {
     let mut nothing = samples::confirm();
     let end = samples::at(64);
     nothing.undelivered = Some(Undelivered { messages: 0, from: end, upto: end });
-    let bytes = encoded(&LoginMessage::Confirm(nothing.clone()));
-    assert_eq!(LoginMessage::decode(&mut &bytes[..]), Ok(Some(LoginMessage::Confirm(nothing))));
+    let bytes = encoded(&LoginMessage::Confirm(nothing.clone(), samples::challenge()));
+    assert_eq!(
+        LoginMessage::decode(&mut &bytes[..]),
+        Ok(Some(LoginMessage::Confirm(nothing, samples::challenge())))
+    );
 }
 
 #[test]
@@ -276,9 +281,10 @@ fn every_message_comes_back_as_it_went() {
     }));
     messages.push(LoginMessage::Welcome(Welcome { carriers: Carriers::SHM, ..samples::welcome() }));
     let held = Confirm { proposed: None, token: None, disputed: false, ..samples::confirm() };
-    messages.push(LoginMessage::Confirm(held.clone()));
+    messages.push(LoginMessage::Confirm(held.clone(), Challenge::new(u64::MAX)));
     let proposed = Some(Proposal { session: samples::session(u128::MAX), ..samples::proposal(1) });
-    messages.push(LoginMessage::Confirm(Confirm { held: None, proposed, undelivered: None, ..held }));
+    let begins = Confirm { held: None, proposed, undelivered: None, ..held };
+    messages.push(LoginMessage::Confirm(begins, Challenge::new(0)));
     messages.push(LoginMessage::Ready(Ready { carrier: Carrier::Tcp, ..samples::ready() }));
     let text = RefusalText::from_bytes(&[0xff; RefusalText::MAX]).unwrap();
     let code = RefusalCode::Other(u16::MAX);
