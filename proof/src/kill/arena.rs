@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use super::app::{self, client_name};
+use super::app;
 use super::carrier::Carriage;
 use super::judge::Judge;
 use super::log::Reader;
@@ -274,15 +274,9 @@ impl<'s> Arena<'s> {
 
     /// Reads what both wrote since the last time, and has it judged.
     fn read(&mut self) -> Result<(), String> {
-        let mut news = Vec::new();
         for side in Side::BOTH {
             let records = self.readers[side as usize].news();
-            news.push((side, records.map_err(|error| format!("the log of the {side}: {error}"))?));
-        }
-        // Only now: a cause is known before its effect can have been written down, but not before we began to read.
-        self.hear_replays();
-        for (side, records) in news {
-            for record in records {
+            for record in records.map_err(|error| format!("the log of the {side}: {error}"))? {
                 self.last[side as usize] = record.act;
                 self.tally.record(&record);
                 if record.act == Act::Found {
@@ -293,20 +287,6 @@ impl<'s> Arena<'s> {
             }
         }
         Ok(())
-    }
-
-    /// A server that takes an old login for a new one ends the session of its owner. Only a challenge in the login
-    /// could keep it from that; until there is one, it has to be told of what is lost, and of nothing else.
-    fn hear_replays(&mut self) {
-        let Some((proxy, _)) = &self.proxy else {
-            return;
-        };
-        for words in proxy.replayed() {
-            let said = |link: &u16| contains(&words, client_name(*link).as_bytes());
-            // A longer name contains a shorter one.
-            let link = (0..self.setting.links).rev().find(said);
-            self.judge.bereave(&link.into_iter().collect());
-        }
     }
 
     fn note_resumed(&mut self, side: Side, record: &Record) {
@@ -363,10 +343,6 @@ impl<'s> Arena<'s> {
         self.tally.sweep(removed, replacements, bereft);
         Ok(())
     }
-}
-
-fn contains(words: &[u8], name: &[u8]) -> bool {
-    words.windows(name.len()).any(|window| window == name)
 }
 
 fn describe(violation: &crate::Violation) -> String {

@@ -16,8 +16,8 @@ mod runner;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use mio::Waker;
@@ -47,17 +47,11 @@ struct Shared {
     stop: AtomicBool,
     calm: AtomicBool,
     counts: [AtomicU64; KINDS.len()],
-    replayed: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Shared {
     fn count(&self, kind: Kind) {
         self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn replayed(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        // Whoever panicked while it had it, left it whole.
-        self.replayed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,11 +79,6 @@ impl Proxy {
     /// What happened, by kind.
     pub fn counts(&self) -> [(Kind, u64); KINDS.len()] {
         KINDS.map(|kind| (kind, self.shared.counts[kind as usize].load(Ordering::Relaxed)))
-    }
-
-    /// The first words of what was, or is about to be, said again since this was last asked.
-    pub fn replayed(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.shared.replayed())
     }
 
     /// Ends it, and says whether it ran to the end.

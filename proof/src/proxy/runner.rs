@@ -16,8 +16,6 @@ use super::{Servers, Shared};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
-/// As much of what is said again as tells who said it.
-const WORDS: usize = 256;
 /// Tokens of connections begin here.
 const FIRST: usize = 2;
 
@@ -145,7 +143,6 @@ impl Runner {
         match self.places[place].take() {
             Some(Guest::Connection(mut connection)) => {
                 if let Some(words) = connection.take_record() {
-                    self.shared.replayed().push(words.iter().copied().take(WORDS).collect());
                     let replay = Replay::new(words, self.servers.meant, now)?;
                     self.put(Guest::Replay(replay))?;
                 }

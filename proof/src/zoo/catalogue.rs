@@ -86,6 +86,10 @@ pub fn catcher(bug: Bug) -> Catcher {
             "copies_of_the_files_in_another_directory_are_not_taken_for_shared_memory",
         ),
         ResetWithoutToken => Schedules(3_000),
+        ChallengeNotCompared => proof(
+            "a_login_said_again_decides_nothing",
+            "before_the_first_frame_of_the_connection_that_it_was_said_on",
+        ),
         StrangerFences => Schedules(500),
         OtherSessionAttached => proof("what_belongs_elsewhere_is_refused", "a_login_of_another_session"),
         VersionNotCompared => {
