@@ -64,8 +64,7 @@ fn as_many_clients_are_welcome_after_a_panic_as_before() {
             assert!(!raw.understood().0.is_empty(), "{brittle:?}: number {number} is not welcome");
 
             let mut raw = Raw::connect(address);
-            raw.say(&hello);
-            turns(&mut world, &mut raw);
+            raw.greet(&mut world, &hello);
             raw.answer(raw::confirm(100 + number as u128));
             let survived = turns(&mut world, &mut raw);
             assert!(survived > 0, "{brittle:?}: it did not panic");
