@@ -55,8 +55,8 @@ impl Judge {
         })
     }
 
-    /// The files of these links were gone when their owner was killed, or an old login of theirs was said again:
-    /// their sessions may end, and have to say what is lost.
+    /// The files of these links were gone when their owner was killed: their sessions may end, and have to say what
+    /// is lost.
     pub fn bereave(&mut self, links: &BTreeSet<u16>) {
         for link in links {
             self.links[usize::from(*link)].bereave();
