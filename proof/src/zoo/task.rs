@@ -22,7 +22,7 @@ pub(super) enum Task {
 }
 
 /// No task takes longer, unless what it runs hangs.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Does everything, so many at a time. A thread that hangs is left to the end of the process.
 pub(super) fn perform_all(tasks: Vec<Task>, suites: Suites, threads: usize) -> Result<Report, String> {
