@@ -33,7 +33,7 @@ pub(super) struct Link {
     pub(super) drawer_tainted: bool,
     pub(super) tally: Rc<RefCell<Tally>>,
     /// The sessions that such a copy may be of.
-    pub(super) old: Vec<u128>,
+    old: Vec<u128>,
     /// How many notes of each side were looked at.
     noted: [usize; 2],
     /// Whether shared memory carried the session when it was last resumed.
@@ -93,13 +93,17 @@ impl Link {
 
     /// What must hold now. What must hold of images and messages is looked at when there is one.
     pub(super) fn judge(&mut self) {
+        self.judge_what_was_said();
+        self.notice_new_history();
+    }
+
+    pub(super) fn judge_what_was_said(&mut self) {
         self.judge_decisions();
         self.judge_reports();
         self.pair.check_ends();
         self.pair.check_fenced();
         let sights = std::mem::take(&mut self.pair.sights);
         sights.into_iter().for_each(|sight| self.count(sight));
-        self.notice_new_history();
     }
 
     /// I8: each login ended as the model says.
