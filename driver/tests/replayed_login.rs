@@ -58,10 +58,7 @@ fn is_refused(stage: &mut Stage, said: &[u8]) {
     again.say(said);
     again.until(&mut stage.world, "an end", |raw| raw.ended);
     assert_eq!(again.refusal().map(|refusal| refusal.code), Some(RefusalCode::StaleConfirm));
-    assert_eq!(
-        stage.world.at_server().app.refusal(RefusalCode::StaleConfirm).unwrap().code,
-        RefusalCode::StaleConfirm
-    );
+    assert!(stage.world.at_server().app.refusal(RefusalCode::StaleConfirm).is_some());
     assert_eq!(files::content(&file), before, "not a byte");
     assert_eq!(stage.theirs.names(), names);
 }
