@@ -52,7 +52,7 @@ impl Link {
         let sides = [&*pair.client, &*pair.server];
         for [mine, theirs] in [sides, [sides[1], sides[0]]] {
             let histories = [mine.history.clone(), theirs.history.clone()];
-            let (peer, seed) = (theirs.disk.clone(), seed ^ mine.role as u64);
+            let (peer, seed) = (theirs.disk.distant(), seed ^ mine.role as u64);
             let onlooker = Onlooker::new(histories, peer, Rc::clone(&tainted), seed, Rc::clone(&tally));
             mine.disk.watch(Box::new(onlooker));
         }

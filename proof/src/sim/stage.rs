@@ -74,7 +74,8 @@ impl Stage {
     pub(super) fn into_counters(self) -> Counters {
         let Self { links, tally } = self;
         drop(links);
-        tally.take().into_counters()
+        let tally = Rc::into_inner(tally).expect("the links are gone, and all that they had");
+        tally.into_inner().into_counters()
     }
 
     // ---- processes ----

@@ -9,7 +9,7 @@ use tcpshm_protocol::{HeaderError, Nonce, Published, RecoverError, Session, Stor
 
 use crate::sim::counters::Counters;
 use crate::violation::{Invariant, ensure, violate};
-use crate::world::disk::{Directory, Disk, FileId, Witness};
+use crate::world::disk::{Directory, Distant, FileId, Witness};
 use crate::world::ring::{self, Words};
 use crate::world::ruling::Found;
 use crate::world::truth::{History, Truth};
@@ -20,7 +20,7 @@ pub(super) struct Onlooker {
     mine: History,
     theirs: History,
     /// The other side's disk, for images of both.
-    peer: Disk,
+    peer: Distant,
     /// Whether a copy is about: then the two sides may contradict each other until a login finds it.
     tainted: Rc<Cell<bool>>,
     seen: BTreeMap<FileId, Seen>,
@@ -68,7 +68,7 @@ impl Tally {
 impl Onlooker {
     pub(super) fn new(
         [mine, theirs]: [History; 2],
-        peer: Disk,
+        peer: Distant,
         tainted: Rc<Cell<bool>>,
         seed: u64,
         tally: Rc<RefCell<Tally>>,
@@ -161,8 +161,9 @@ impl Onlooker {
         if self.random.u32(..SAMPLED) != 0 {
             return;
         }
+        let Some(peer) = self.peer.content() else { return };
         self.tally.borrow_mut().samples.push(Sample {
-            directories: [directory.clone(), self.peer.content()],
+            directories: [directory.clone(), peer],
             truths: [self.mine.copy(), self.theirs.copy()],
             tainted: self.tainted.get(),
         });

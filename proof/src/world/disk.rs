@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::world::journal::Journal;
 use crate::world::shared::LiveFile;
@@ -21,6 +21,17 @@ pub struct Disk {
     state: Rc<RefCell<State>>,
     /// Words that were loaded, through mappings of the owner and of others.
     loads: Rc<Cell<u64>>,
+}
+
+/// A look at a disk that does not keep it: two disks whose witnesses look at each other's would keep both.
+#[derive(Clone, Debug)]
+pub struct Distant(Weak<RefCell<State>>);
+
+impl Distant {
+    /// What is there now, if there still is a disk.
+    pub fn content(&self) -> Option<Directory> {
+        Some(self.0.upgrade()?.borrow().now.clone())
+    }
 }
 
 /// Somebody who looks at every image that a kill would leave.
@@ -126,6 +137,11 @@ impl Disk {
     /// What is there now.
     pub fn content(&self) -> Directory {
         self.state.borrow().now.clone()
+    }
+
+    /// For somebody who looks at it and does not keep it.
+    pub fn distant(&self) -> Distant {
+        Distant(Rc::downgrade(&self.state))
     }
 
     /// Begins a new life, in which copies of what `content` holds are found. They are other files than
