@@ -5,8 +5,8 @@
 //! where it does not become 0; of a length, where the change stays within the padding or the last message
 //! seems longer and a 0 happens to stand where it would end; of an ack in a
 //! frame, where acks still do not decrease; of `acked` where it lands on another frame of the ring or is
-//! covered by `floor`; of `consumed`, `sent_floor`, the nonce and the attachments, which the other side
-//! judges at the next login.
+//! covered by `floor`; of `consumed`, `sent_floor`, the nonce and the attachments (that of
+//! `sent_floor` included), which the other side judges at the next login.
 
 use proof::image::{self, at};
 use proof::wire::Stream;
@@ -39,7 +39,10 @@ fn live_file() -> Vec<u8> {
     solo.transmit();
     solo.detach();
     solo.restart().expect("a sound file");
-    solo.image()
+    let image = solo.image();
+    let [floor_of, current] = [at::SENT_FLOOR_OF, at::CURRENT].map(|word| image::load(&image, word));
+    assert_eq!(floor_of, current, "so the floor of what was sent counts");
+    image
 }
 
 fn flipped(file: &[u8], bit: usize) -> Vec<u8> {
@@ -96,9 +99,9 @@ fn in_the_header() {
 fn where_nothing_stands_it_changes_nothing() {
     let file = live_file();
     let sound = found(&file).expect("a sound file");
-    let attachments = [at::NONCE, at::CURRENT, at::PREVIOUS, at::PREVIOUS_SENT];
+    let attachments = [at::NONCE, at::CURRENT, at::PREVIOUS, at::PREVIOUS_SENT, at::SENT_FLOOR_OF];
     let positions = [at::ACKED, at::FLOOR, at::SENT_FLOOR, at::CONSUMED];
-    let used = [attachments, positions].concat();
+    let used = [&attachments[..], &positions[..]].concat();
     for byte in at::HEADER_END..at::FRAMES {
         if used.iter().any(|word| (*word..word + 8).contains(&byte)) {
             continue;
@@ -148,12 +151,12 @@ fn in_a_word_of_positions() {
 fn in_an_identity_it_is_for_the_other_side_to_judge() {
     let file = live_file();
     let sound = found(&file).expect("a sound file");
-    for word in [at::NONCE, at::CURRENT, at::PREVIOUS] {
+    for word in [at::NONCE, at::CURRENT, at::PREVIOUS, at::SENT_FLOOR_OF] {
         for bit in word_bits(word) {
             let survey = found(&flipped(&file, bit)).expect("not judged here");
             assert_eq!((survey.standing(), survey.undelivered()), (sound.standing(), sound.undelivered()));
             let same = (survey.current(), survey.previous()) == (sound.current(), sound.previous());
-            assert_eq!(same, word == at::NONCE);
+            assert_eq!(same, word == at::NONCE || word == at::SENT_FLOOR_OF);
         }
     }
 }

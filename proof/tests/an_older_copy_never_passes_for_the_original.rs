@@ -132,6 +132,38 @@ fn a_copy_that_spoke_on_a_connection_whose_ready_was_lost() {
 }
 
 #[test]
+fn a_copy_that_is_killed_anywhere_in_a_login() {
+    over_both(|carrier| {
+        let mut kills = 0;
+        loop {
+            let mut pair = strict(carrier);
+            pair.client.app = App::Hold;
+            let copy = pair.snapshot(Role::Server);
+            send(&mut pair, Role::Server, 2);
+            pair.settle();
+            pair.restore(copy);
+            send(&mut pair, Role::Server, 2);
+            pair.server.disk.burn_after(kills);
+            pair.connect();
+            pair.settle();
+            if pair.server.is_alive() {
+                break;
+            }
+            kills += 1;
+            pair.cut();
+            pair.server.start();
+            // From here on every position fits.
+            pair.client.app = App::Consume;
+            pair.client.release();
+            two_logins(&mut pair);
+            assert!(!pair.is_connected(), "killed at store {kills}, the copy passes for the original");
+            assert!(pair.client.count(diverged) > 0, "{:?}", pair.client.notes);
+        }
+        assert!(kills > 4, "nonce, what was sent before, the attachment before, the new one: {kills}");
+    });
+}
+
+#[test]
 fn a_copy_from_before_the_first_ready_once_the_original_was_heard() {
     over_both(|carrier| {
         let mut setup = Setup::over(carrier);

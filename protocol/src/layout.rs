@@ -4,7 +4,7 @@
 //!      0  magic, version, geometry, session, names, checksum   written once, magic last
 //!   1024  acked  floor  sent_floor  (synced)                   one 128-byte line
 //!   1152  consumed  (consumed_synced)                          one 128-byte line
-//!   1280  nonce  current  previous  boot  (parked)  previous_sent   one 128-byte line
+//!   1280  nonce  current  previous  boot  (parked)  previous_sent  sent_floor_of   one 128-byte line
 //!   4096  frames: `capacity` bytes and an overhang of one largest frame
 //! ```
 //!
@@ -46,6 +46,7 @@ pub(crate) const CURRENT: usize = 1288;
 pub(crate) const PREVIOUS: usize = 1296;
 pub(crate) const BOOT: usize = 1304;
 pub(crate) const PREVIOUS_SENT: usize = 1320;
+pub(crate) const SENT_FLOOR_OF: usize = 1328;
 
 /// The first byte of the frame area.
 pub(crate) const FRAMES: usize = 4096;
@@ -56,6 +57,6 @@ const LINE: usize = 128;
 const _: () = {
     assert!(PEER - OWNER == 72 && CHECKSUM - PEER == 72 && HEADER_END <= ACKED);
     assert!(ACKED.is_multiple_of(LINE) && CONSUMED == ACKED + LINE && NONCE == CONSUMED + LINE);
-    assert!(SENT_FLOOR < CONSUMED && PREVIOUS_SENT < NONCE + LINE && NONCE + LINE <= FRAMES);
+    assert!(SENT_FLOOR < CONSUMED && SENT_FLOOR_OF < NONCE + LINE && NONCE + LINE <= FRAMES);
     assert!(SESSION.is_multiple_of(8) && CHECKSUM.is_multiple_of(8));
 };

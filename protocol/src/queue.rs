@@ -74,8 +74,9 @@ impl<S: Storage> Queue<S> {
         if storage.load(layout::CONSUMED) != standing.consumed.get() && !zoo!(ConsumedNotRaised) {
             storage.store(layout::CONSUMED, standing.consumed.get());
         }
-        if storage.load(layout::SENT_FLOOR) == recover::NOT_TAKEN {
-            storage.store(layout::SENT_FLOOR, recover::taken_floor(walk.tail));
+        if !recover::is_floor_taken(&storage) {
+            storage.store(layout::SENT_FLOOR, walk.tail.get());
+            storage.store(layout::SENT_FLOOR_OF, current.map_or(0, AttachmentId::get));
         }
         storage.store(layout::NONCE, nonce.get());
         let mut queue = Self {
@@ -301,13 +302,11 @@ impl<S: Storage> Queue<S> {
         self.storage.store(layout::NONCE, nonce.get());
     }
 
-    /// Records a login. The order matters: the floor of the last attachment goes before the new one
-    /// is there, or what is sent under it would be judged by a floor taken before it.
+    /// Records a login. The floor of the attachment before ends with this store.
     pub(crate) fn store_attachment(&mut self, attachment: AttachmentId) {
-        if zoo!(SentFloorClearedLate) {
-            self.storage.store(layout::CURRENT, attachment.get());
+        if zoo!(SentFloorClearedEarly) {
+            self.storage.store(layout::SENT_FLOOR_OF, 0);
         }
-        self.storage.store(layout::SENT_FLOOR, recover::NOT_TAKEN);
         self.storage.store(layout::CURRENT, attachment.get());
         self.current = Some(attachment);
         self.set_limit();

@@ -103,11 +103,11 @@ pub fn survey<P: Published>(file: &P) -> Result<Survey, RecoverError> {
     if walk.tail < floor && !zoo!(FloorNotChecked) {
         return Err(RecoverError::BelowFloor { end: walk.tail, floor });
     }
-    let sent = match file.load(layout::SENT_FLOOR) {
-        _ if zoo!(SentFloorNotUsed) => walk.tail,
-        NOT_TAKEN => walk.tail,
-        taken => sent_floor(taken, acked, walk.tail)?,
-    };
+    let sent_floor = position_word(file, layout::SENT_FLOOR, "sent_floor")?;
+    let sent = if is_floor_taken(file) { sent_floor } else { walk.tail };
+    if sent < acked || sent > walk.tail {
+        return Err(RecoverError::Word { word: "sent_floor", value: sent.get() });
+    }
     let standing = Standing { acked, sent, consumed: consumed.max(walk.newest_ack) };
     let current = AttachmentId::new(file.load(layout::CURRENT));
     let previous = AttachmentId::new(file.load(layout::PREVIOUS));
@@ -115,19 +115,15 @@ pub fn survey<P: Published>(file: &P) -> Result<Survey, RecoverError> {
     Ok(Survey { header, standing, current, previous, previous_sent, walk })
 }
 
-/// The `sent_floor` word of a file that was not opened since its last attachment.
-pub(crate) const NOT_TAKEN: u64 = 0;
-
-/// The `sent_floor` word that says: at the first opening since the last attachment the tail was here.
-/// Positions are multiples of 8, so the lowest bit is free to tell position 0 from not taken.
-pub(crate) fn taken_floor(tail: Position) -> u64 {
-    tail.get() | 1
-}
-
-fn sent_floor(word: u64, acked: Position, tail: Position) -> Result<Position, RecoverError> {
-    let fault = RecoverError::Word { word: "sent_floor", value: word };
-    let position = Position::new(word ^ 1).ok_or(fault)?;
-    if position < acked || position > tail { Err(fault) } else { Ok(position) }
+/// Whether `sent_floor` holds the tail that was found at the first opening since the last attachment. It names
+/// the attachment, so the store that makes a new one also ends the floor of the one before: a kill leaves
+/// both, or neither.
+pub(crate) fn is_floor_taken<P: Published>(file: &P) -> bool {
+    let of = file.load(layout::SENT_FLOOR_OF);
+    if zoo!(SentFloorNotUsed) {
+        return false;
+    }
+    of == file.load(layout::CURRENT) || zoo!(SentFloorOutlives) && of != 0
 }
 
 fn position_word<P: Published>(file: &P, at: usize, word: &'static str) -> Result<Position, RecoverError> {

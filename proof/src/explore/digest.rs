@@ -74,6 +74,7 @@ impl Digester {
         self.file(image.file);
         self.id(image.load(at::CURRENT).into());
         self.id(image.load(at::PREVIOUS).into());
+        self.id(image.load(at::SENT_FLOOR_OF).into());
         self.nonce(image.load(at::NONCE));
     }
 

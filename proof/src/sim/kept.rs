@@ -3,6 +3,7 @@
 /// Seeds, each with what went wrong, in the code under test or in this package. They run in every `cargo test`.
 pub const KEPT: &[(u64, &str)] = &[
     (7444, "a server's copy spoke on a connection whose Ready was lost, and passed for the original"),
+    (574_882, "a server's copy was killed in a login between two stores, and passed for the original"),
     (176, "the simulated application went on committing after its death"),
     (14600, "the simulated links swapped files of which one side had two"),
     (97_644, "the simulated server was woken to speak while the carrier did not take its Ready"),

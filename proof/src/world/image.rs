@@ -20,7 +20,7 @@ pub mod at {
     pub const ACKED: usize = 1024;
     /// A tail that recovery must come to.
     pub const FLOOR: usize = 1032;
-    /// The tail at the first opening since the last attachment, its low bit set.
+    /// The tail at the first opening under an attachment.
     pub const SENT_FLOOR: usize = 1040;
     /// How much of the peer's stream the owner has consumed.
     pub const CONSUMED: usize = 1152;
@@ -32,6 +32,8 @@ pub mod at {
     pub const PREVIOUS: usize = 1296;
     /// How much a peer at that can have seen of the owner's stream.
     pub const PREVIOUS_SENT: usize = 1320;
+    /// The attachment that the floor of what was sent belongs to.
+    pub const SENT_FLOOR_OF: usize = 1328;
     /// The first frame place.
     pub const FRAMES: usize = 4096;
     /// Where the header ends.

@@ -339,7 +339,7 @@ impl Solo {
         let session = Session::open(journal, Nonce::new(8)).map_err(|error| error.to_string())?;
         let standing = session.standing();
         let crashes = disk.crashes();
-        assert!(crashes.len() <= 4, "recovery has at most three stores");
+        assert!(crashes.len() <= 5, "recovery has at most four stores");
         for crash in &crashes {
             let left = crash.main().expect("the main file never vanishes");
             let view = self.view(left)?;

@@ -63,13 +63,12 @@ pub fn catcher(bug: Bug) -> Catcher {
         AttachmentNotCompared => {
             proof("an_older_copy_never_passes_for_the_original", "two_owners_of_one_history_are_told_apart")
         }
-        SentFloorNotUsed => Schedules(1_000),
+        SentFloorNotUsed | SentFloorOutlives => Schedules(1_000),
         TailForSent => Schedules(500),
         DeliveredNotCompared | ReadyTellsTheFuture | DisputeIgnored => Schedules(5_000),
-        SentFloorClearedLate => proof(
-            "nothing_counts_before_the_client_is_attached",
-            "nor_while_the_client_is_killed_between_ready_and_its_attachment",
-        ),
+        SentFloorClearedEarly => {
+            proof("an_older_copy_never_passes_for_the_original", "a_copy_that_is_killed_anywhere_in_a_login")
+        }
         UnheardCountsAsSent => proof(
             "an_older_copy_never_passes_for_the_original",
             "a_copy_that_spoke_on_a_connection_whose_ready_was_lost",

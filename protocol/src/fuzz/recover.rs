@@ -79,6 +79,9 @@ fn image(bytes: &mut Bytes<'_>) -> Vec<u8> {
     for at in [layout::CONSUMED, layout::CURRENT, layout::PREVIOUS] {
         image[at..at + 8].copy_from_slice(&bytes.word().to_le_bytes());
     }
+    if how & 32 == 0 {
+        image.copy_within(layout::CURRENT..layout::CURRENT + 8, layout::SENT_FLOOR_OF);
+    }
     let lens: Vec<_> = (0..MARKS).map(|_| bytes.byte()).collect();
     let frames = bytes.take(image.len() - layout::FRAMES);
     image[layout::FRAMES..layout::FRAMES + frames.len()].copy_from_slice(frames);

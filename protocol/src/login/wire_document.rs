@@ -52,6 +52,7 @@ fn its_table_of_the_link_file_has_the_places_of_the_layout() {
         (layout::PREVIOUS, 8, "previous"),
         (layout::BOOT, 8, "boot"),
         (layout::PREVIOUS_SENT, 8, "previous_sent"),
+        (layout::SENT_FLOOR_OF, 8, "sent_floor_of"),
     ];
     for (at, bytes, name) in rows {
         assert_row(&format!("| {at} | {bytes} | {name} | "));

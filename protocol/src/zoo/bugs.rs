@@ -57,7 +57,8 @@ bugs! {
     AttachmentNotCompared: "D8", "attachment ids are not compared";
     TailForSent: "D8", "the tail is told as what was sent";
     SentFloorNotUsed: "D8", "what was sent is taken to be the tail at every opening";
-    SentFloorClearedLate: "D8", "`sent_floor` is cleared after the attachment id is stored";
+    SentFloorOutlives: "D8", "`sent_floor` is believed under a later attachment than that it was taken under";
+    SentFloorClearedEarly: "bug", "`sent_floor` is cleared in a store before that of the attachment id";
     DeliveredNotCompared: "bug", "what was delivered and not consumed is not compared with what was sent";
     UnheardCountsAsSent: "bug", "what went out on a connection whose Ready was lost counts as sent to a client at the login before";
     ReadyTellsTheFuture: "bug", "over shared memory Ready tells as sent what it is about to show";

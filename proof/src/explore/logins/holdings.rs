@@ -143,12 +143,13 @@ impl Confirmed {
             let bytes = stream.message(*start, 0, &message);
             whole[rules.place(*start)..][..bytes.len()].copy_from_slice(&bytes);
         }
-        let floor = if floor { acked | 1 } else { 0 };
+        let floor_of = if floor { self.current } else { 0 };
         for (word, value) in [
             (at::ACKED, acked),
             (at::FLOOR, acked),
             (at::CONSUMED, consumed),
-            (at::SENT_FLOOR, floor),
+            (at::SENT_FLOOR, acked),
+            (at::SENT_FLOOR_OF, floor_of),
             (at::CURRENT, self.current),
             (at::PREVIOUS, self.previous),
             (at::PREVIOUS_SENT, self.shape.sent()),
