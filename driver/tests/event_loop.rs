@@ -233,21 +233,27 @@ fn a_slow_handler_with_endless_input_starves_neither_the_heartbeats_of_its_link_
 
 #[test]
 fn work_left_over_on_a_link_over_tcp_is_not_delayed_by_an_idle_link_on_shared_memory() {
-    let mut scene = Scene::new(App::with(Habit::Hold), Duration::from_secs(900));
+    let mut scene = Scene::new(App::with(Habit::Consume), Duration::from_secs(900));
     let busy = scene.connect("busy", Carrier::Tcp);
     scene.connect("idle", Carrier::Shm);
     scene.event_loop = scene.event_loop.with_idle(SLEEPY);
-    (0..200).for_each(|_| scene.world.send(busy, &[7; 4000]));
-    let mut left_over = 0;
-    while scene.app.held.len() < 200 {
-        scene.turn();
-        // Nobody sends anything meanwhile.
-        while scene.event_loop.driver().has_work() {
-            left_over += 1;
-            scene.turn_awake();
+    // How much the kernel hands over at once is not ours to say: until there was more than one read takes.
+    for round in 1..=1000 {
+        (0..200).for_each(|_| scene.world.send(busy, &[7; 4000]));
+        let mut left_over = 0;
+        while scene.app.received.len() < 200 * round {
+            scene.turn();
+            // Nobody sends anything meanwhile.
+            while scene.event_loop.driver().has_work() {
+                left_over += 1;
+                scene.turn_awake();
+            }
+        }
+        if left_over > 0 {
+            return;
         }
     }
-    assert!(left_over > 0, "the budget was not spent");
+    panic!("the budget was never spent");
 }
 
 /// Closes the link at the first message.

@@ -147,6 +147,9 @@ impl Server {
             }));
         }
         self.settle(client)?;
+        if zoo!(OpenedBeforeDecided) {
+            self.directory.open_link(client, self.configured_geometry(), random::nonce())?;
+        }
         let survey = self.directory.look(client)?;
         Ok(survey.map(|survey: Survey| Holdings {
             header: survey.header().clone(),

@@ -58,14 +58,14 @@ pub fn catcher(bug: Bug) -> Catcher {
         LimitNotEnforced | FitOffByEight | PaddingNotZeroed => Schedules(500),
 
         // Login.
-        StoredBeforeChecked => Schedules(5_000),
+        StoredBeforeChecked => Schedules(15_000),
         SessionNotCompared => Schedules(500),
         AttachmentNotCompared => {
             proof("an_older_copy_never_passes_for_the_original", "two_owners_of_one_history_are_told_apart")
         }
-        SentFloorNotUsed | SentFloorOutlives => Schedules(1_000),
+        SentFloorNotUsed | SentFloorOutlives => Schedules(4_000),
         TailForSent => Schedules(500),
-        DeliveredNotCompared | ReadyTellsTheFuture | DisputeIgnored => Schedules(5_000),
+        DeliveredNotCompared | ReadyTellsTheFuture | DisputeIgnored => Schedules(15_000),
         SentFloorClearedEarly => {
             proof("an_older_copy_never_passes_for_the_original", "a_copy_that_is_killed_anywhere_in_a_login")
         }
@@ -74,7 +74,7 @@ pub fn catcher(bug: Bug) -> Catcher {
             "a_copy_that_spoke_on_a_connection_whose_ready_was_lost",
         ),
         AttachmentsInWrongOrder => proof("a_login_killed_anywhere_ends_as_the_first_would", "twice_in_a_row"),
-        PreviousFromOldCurrent => Schedules(1_000),
+        PreviousFromOldCurrent => Schedules(2_000),
         PreviousClearedBeforeReady => Schedules(500),
         UnconfirmedUnchecked => proof(
             "an_older_copy_never_passes_for_the_original",
@@ -89,7 +89,7 @@ pub fn catcher(bug: Bug) -> Catcher {
             "a_login_said_again_decides_nothing",
             "before_the_first_frame_of_the_connection_that_it_was_said_on",
         ),
-        StrangerFences => Schedules(500),
+        StrangerFences => Schedules(6_000),
         OtherSessionAttached => proof("what_belongs_elsewhere_is_refused", "a_login_of_another_session"),
         VersionNotCompared => {
             driver("hostile_login", "messages_out_of_turn_versions_and_endless_bodies_are_refused")
@@ -195,6 +195,9 @@ pub fn catcher(bug: Bug) -> Catcher {
             "identity_names",
             "over_tcp::a_client_that_goes_back_and_forth_between_two_servers_goes_on_with_each_where_it_was",
         ),
+        OpenedBeforeDecided => {
+            driver("identity_policy", "over_tcp::a_strict_server_refuses_with_counts_and_changes_no_file")
+        }
         DenialIgnored => driver("places", "somebody_who_is_denied_takes_over_no_link_even_with_its_files"),
         SlotTakenEarly => driver("hostile_flood", "a_flood_of_links_stops_at_the_most_there_may_be"),
         OldestKeepsItsPlace => driver(

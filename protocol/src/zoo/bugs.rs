@@ -124,6 +124,7 @@ bugs! {
     FailedCopyStays: "bug", "a failed attempt to make a file again leaves its copy";
 
     // The driver: logins.
+    OpenedBeforeDecided: "D4", "a server opens a link file, and so changes it, before it has decided about the login";
     ShownToAnotherServer: "D5", "a client shows the session of one server to another";
     DenialIgnored: "D33", "a client that the host denies is let in";
     SlotTakenEarly: "D34", "a file is made for a login before it is decided";
