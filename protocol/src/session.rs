@@ -253,6 +253,12 @@ impl<S: Storage> Session<S> {
         self.queue.space()
     }
 
+    /// Whether something was refused as full, and room was not told since: whoever has more to commit is then not the
+    /// first in line.
+    pub fn is_waiting_for_room(&self) -> bool {
+        self.queue.is_wanted()
+    }
+
     /// Since when the peer has consumed nothing although messages wait for it, as far as this session was
     /// told the time; `None` if nothing waits. How far it is behind is [`Session::undelivered`].
     pub fn behind_since(&self) -> Option<Instant> {
