@@ -110,7 +110,7 @@ impl Host {
         let mut servers = [server(home, "orders")?, server(home, "quotes")?];
         let client = |name, server| client(home, name, server, carrier);
         let mut clients = [client("trader", &servers[0])?, client("watcher", &servers[1])?];
-        // A server needs a token per connection, a client one.
+        // A server needs a token per connection, a client two.
         let mut free = 1..;
         let mut tokens = |count: usize| -> Range<usize> {
             let start = free.start;
@@ -121,7 +121,7 @@ impl Host {
             server.register(registry, tokens(1000))?;
         }
         for client in &mut clients {
-            client.register(registry, tokens(1))?;
+            client.register(registry, tokens(2))?;
         }
         let mut datagrams = UdpSocket::bind(local())?;
         registry.register(&mut datagrams, DATAGRAM, Interest::READABLE)?;

@@ -2,6 +2,7 @@
 
 mod live;
 mod login;
+mod mail;
 mod reply;
 mod turns;
 
@@ -9,6 +10,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Instant;
 
+pub(crate) use mail::open_post;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use tcpshm_protocol::login::CarrierWish;
@@ -23,6 +25,8 @@ use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
+use crate::mailbox::Ended;
+use crate::post::Post;
 use crate::random;
 use crate::socket;
 use crate::watch;
@@ -38,6 +42,8 @@ pub struct Client {
     directory: LinkDirectory,
     registry: Option<Registry>,
     token: Option<Token>,
+    /// What wakes the loop for senders, once there is one.
+    post: Option<Box<Post>>,
     state: State,
     /// The link, open from the first time its server is known.
     session: Option<Box<MappedSession>>,
@@ -107,6 +113,7 @@ impl Client {
             directory,
             registry: None,
             token: None,
+            post: None,
             state: State::Waiting { until: None },
             session: None,
             proposed: None,
@@ -315,6 +322,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.close_post(Ended::Dropped);
         self.stop();
     }
 }

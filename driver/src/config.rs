@@ -8,6 +8,7 @@ use tcpshm_protocol::login::{CarrierWish, Carriers, Silence, UserData};
 use tcpshm_protocol::{Limits, Name, Timing};
 
 use crate::back_off::BackOff;
+use crate::mailbox::Bounds;
 
 /// What both sides of a link can set.
 #[derive(Clone, Debug)]
@@ -36,6 +37,10 @@ pub struct LinkConfig {
     pub max_kept: usize,
     /// Bytes read from one connection before the others have their turn.
     pub read_budget: usize,
+    /// Messages of a link's [`Sender`](crate::Sender)s that may wait for the loop that owns it.
+    pub mailbox_messages: usize,
+    /// Bytes of payload that may wait there. One message that the link takes always may.
+    pub mailbox_bytes: usize,
     /// Socket options.
     pub socket: SocketConfig,
 }
@@ -57,6 +62,10 @@ impl LinkConfig {
             max_kept: 16,
             // A few full reads: amortises the turn without letting one peer hold it.
             read_budget: 1024 * 1024,
+            // What waits there is in no file yet, so no more than it takes to keep the loop busy: some sixteen of its turns.
+            mailbox_messages: 1024,
+            // As much as a ring of the default size: a second one, to go on with while the first is full.
+            mailbox_bytes: 256 * 1024,
             socket: SocketConfig::default(),
         }
     }
@@ -64,6 +73,10 @@ impl LinkConfig {
     /// How often to look whether the link's files are still there: twice before silence would be noticed.
     pub(crate) fn check_every(&self) -> Duration {
         self.silence.duration() / 2
+    }
+
+    pub(crate) fn mailbox(&self) -> Bounds {
+        Bounds { messages: self.mailbox_messages, bytes: self.mailbox_bytes }
     }
 
     pub(crate) fn timing(&self, peer_silence: Silence) -> Timing {

@@ -20,7 +20,8 @@ use crate::handler::Handler;
 /// the host read last.
 pub trait Driver {
     /// Registers with the host's poll, once. From here on the tokens in `tokens` belong to this driver:
-    /// a server needs one per listener, one per link and one per login in progress, a client needs one.
+    /// a server needs one per listener, one per link, one per login in progress and one to be woken by its
+    /// [`Sender`](crate::Sender)s, a client needs one for its connection and one to be woken.
     ///
     /// Everything is deregistered when the driver is dropped.
     fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()>;
@@ -28,7 +29,8 @@ pub trait Driver {
     /// Whether an event with this token is for this driver.
     fn owns(&self, token: Token) -> bool;
 
-    /// Something happened to one of the driver's sockets. Events of others are ignored.
+    /// Something happened to one of the driver's sockets, or another thread has sent something. Events of others are
+    /// ignored.
     fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()>;
 
     /// Does what is due: timers, and work that a budget had put off. Call it after the events of every
@@ -48,8 +50,8 @@ pub trait Driver {
     /// When a timer is due, whatever else there is to do. `None` if nothing is ever due.
     fn deadline(&self) -> Option<Instant>;
 
-    /// Looks at the links that shared memory carries, and at nothing else, for up to 64 messages of each: no
-    /// system call, no clock, no allocation. Returns whether anything came.
+    /// Looks at the links that shared memory carries, and at nothing else, for up to 64 messages of each and up to 64
+    /// that other threads send on it: no system call, no clock, no allocation. Returns whether anything came.
     ///
     /// Heartbeats and ends go over the connection, so the rest needs a visit now and then too: several times
     /// in the `silence` that is configured, and better every millisecond.
@@ -60,8 +62,8 @@ pub trait Driver {
     /// Whether a link is on shared memory: then there is something to poll.
     fn is_polling(&self) -> bool;
 
-    /// Whether work was left over, of a budget that was spent or of something that was found by polling: then
-    /// the host should come back without a pause.
+    /// Whether work was left over, of a budget that was spent or of something that was found by polling, or another
+    /// thread has sent something: then the host should come back without a pause.
     fn has_work(&self) -> bool;
 
     /// Reads every live connection without asking the poll first, polls shared memory, and does what is

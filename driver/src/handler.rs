@@ -44,7 +44,7 @@ pub trait Handler {
         let _ = (peer, session);
     }
 
-    /// There is room again after a message was refused as full.
+    /// There is room again after a message was refused as full, or one of a [`Sender`](crate::Sender) found none.
     fn writable(&mut self, link: &mut Link<'_>) {
         let _ = link;
     }

@@ -12,7 +12,7 @@
 //! A link is identified by the names of its two processes. What [`Link::send`] accepted is kept until the
 //! other side has consumed it, however often either process is killed or the connection is cut: both
 //! sides find each other again, and go on where they were. Nothing here reads a clock, starts a thread or
-//! prints.
+//! prints. Other threads send through a [`Sender`]; where one waits, it is the only thing that looks at the time.
 //!
 //! An echo, whichever side it runs on:
 //!
@@ -51,6 +51,7 @@ macro_rules! zoo {
     };
 }
 
+mod attended;
 mod back_off;
 mod boot;
 mod client;
@@ -68,11 +69,16 @@ mod handshake;
 mod idle;
 mod limits;
 mod link;
+mod mailbox;
+mod post;
 mod random;
 mod ready;
+mod sender;
 mod server;
 mod socket;
+mod sync;
 mod timers;
+mod wake;
 mod watch;
 
 pub use back_off::BackOff;
@@ -88,6 +94,9 @@ pub use handler::{
 };
 pub use idle::{Idle, IdleStrategy, Pause};
 pub use link::Link;
+pub use mailbox::{Ended, NotAccepted, SendOutcome, TrySendError};
+pub use post::SenderError;
+pub use sender::{SendFailure, Sender, Ticket};
 pub use server::Server;
 
 pub use mio;

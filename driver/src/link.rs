@@ -119,6 +119,11 @@ impl<'l> Link<'l> {
         self.outbox.session().is_attached()
     }
 
+    /// The session, for a mailbox that is emptied into it.
+    pub(crate) fn outbox(&mut self) -> &mut Outbox<'l> {
+        self.using()
+    }
+
     /// Whether [`Link::close`] was called on this connection.
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {

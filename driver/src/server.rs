@@ -3,6 +3,7 @@
 mod accept;
 mod confirm;
 mod logins;
+mod mail;
 mod pending;
 mod places;
 mod tokens;
@@ -19,6 +20,7 @@ use mio::net::{TcpListener, TcpStream};
 use tcpshm_protocol::{Name, Role};
 use tcpshm_shm::{FileError, LinkDirectory, MappedSession, Rings};
 
+use crate::attended::Attended;
 use crate::config::ServerConfig;
 use crate::connection::{SCRATCH, Visit, drain, tell};
 use crate::disconnected::Disconnected;
@@ -27,6 +29,7 @@ use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
+use crate::post::Post;
 use crate::random;
 use crate::socket;
 use crate::timers::Timers;
@@ -69,6 +72,10 @@ pub struct Server {
     reset_tokens: ResetTokens,
     /// The place of a link on shared memory whose handler has control. Found set afterwards, it has panicked.
     telling: Option<usize>,
+    /// What wakes the loop for senders, once there is one.
+    post: Option<Box<Post>>,
+    /// Whether it was shut down.
+    is_stopped: bool,
     scratch: Box<[u8]>,
 }
 
@@ -100,6 +107,8 @@ impl Server {
             detached: VecDeque::new(),
             reset_tokens: ResetTokens::default(),
             telling: None,
+            post: None,
+            is_stopped: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         })
@@ -193,12 +202,13 @@ impl Server {
             return;
         };
         let budget = self.config.link.read_budget;
+        let mut attended = Attended { app: &mut *app, post: self.post.as_deref_mut() };
         if let Some(reason) = live.ended.take() {
             let connection = &mut live.connection;
-            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, app);
+            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, &mut attended);
             return self.end_live(now, index, &reason, app);
         }
-        match live.connection.visit(now, session, &mut self.scratch, budget, app) {
+        match live.connection.visit(now, session, &mut self.scratch, budget, &mut attended) {
             Ok(visit) => {
                 let deadline = session.poll_timeout().into_iter().chain([live.next_check]).min();
                 if let Some(deadline) = deadline {
@@ -211,7 +221,7 @@ impl Server {
             Err(reason) => {
                 self.telling = Some(index);
                 drain(session, &reason, |polled| {
-                    tell(polled, app);
+                    tell(polled, &mut attended);
                 });
                 self.telling = None;
                 self.end_live(now, index, &reason, app);

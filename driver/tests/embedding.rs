@@ -40,7 +40,7 @@ impl Host {
             server.register(poll.registry(), 100 + 100 * number..200 + 100 * number).unwrap();
             let address = server.local_addresses().unwrap()[0];
             let mut client = Client::new(client(ours.path(), address)).unwrap();
-            client.register(poll.registry(), 10 + number..11 + number).unwrap();
+            client.register(poll.registry(), 10 + 2 * number..12 + 2 * number).unwrap();
             servers.push((server, App::with(Habit::Echo)));
             clients.push((client, App::default()));
             directories.extend([ours, theirs]);
@@ -164,12 +164,12 @@ fn too_few_tokens_are_an_error_and_too_few_places_close_the_connection() {
     let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let mut driver = Server::bind(server(theirs.path())).unwrap();
     assert!(driver.register(poll.registry(), 5..5).is_err());
-    assert!(driver.register(poll.registry(), 5..6).is_err(), "no token for any connection");
+    assert!(driver.register(poll.registry(), 5..7).is_err(), "no token for any connection");
     let address = driver.local_addresses().unwrap()[0];
     let mut client = Client::new(client(ours.path(), address)).unwrap();
-    assert!(client.register(poll.registry(), 9..9).is_err());
+    assert!(client.register(poll.registry(), 9..10).is_err());
 
-    driver.register(poll.registry(), 5..8).unwrap();
+    driver.register(poll.registry(), 5..9).unwrap();
     let mut app = App::default();
     let mut raws: Vec<Raw> = (0..5).map(|_| Raw::connect(address)).collect();
     for _ in 0..20 {
@@ -177,7 +177,7 @@ fn too_few_tokens_are_an_error_and_too_few_places_close_the_connection() {
         raws.iter_mut().for_each(Raw::listen);
     }
     let open = raws.iter().filter(|raw| !raw.ended).count();
-    assert_eq!(open, 2, "one token is the listener's");
+    assert_eq!(open, 2, "one token is the listener's, one the waker's");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn any_method_may_be_called_at_any_time() {
         assert_eq!((server.timeout(now), client.timeout(now)), (None, None));
     }
     server.register(poll.registry(), 0..10).unwrap();
-    client.register(poll.registry(), 10..11).unwrap();
+    client.register(poll.registry(), 10..12).unwrap();
     for _ in 0..2 {
         server.shut_down(now, &mut app);
         client.shut_down(now, &mut app);

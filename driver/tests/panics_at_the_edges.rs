@@ -51,7 +51,7 @@ fn as_many_clients_are_welcome_after_a_panic_as_before() {
         let directory = tempfile::tempdir().unwrap();
         let mut world: World<Brittle, App> = World::new();
         let mut driver = Server::bind(server(directory.path())).unwrap();
-        driver.register(world.poll.registry(), 0..1 + PLACES).unwrap();
+        driver.register(world.poll.registry(), 0..1 + PLACES + 1).unwrap();
         let address = driver.local_addresses().unwrap()[0];
         world.server = Some(Seat { driver, app: brittle });
         // Long enough for every deadline.

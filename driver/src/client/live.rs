@@ -5,6 +5,7 @@ use std::time::Instant;
 use tcpshm_shm::Rings;
 
 use super::{Client, Live, State};
+use crate::attended::Attended;
 use crate::connection::{Visit, drain, tell};
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
@@ -20,17 +21,18 @@ impl Client {
             return;
         };
         let budget = self.config.link.read_budget;
+        let mut attended = Attended { app: &mut *app, post: self.post.as_deref_mut() };
         if let Some(reason) = live.ended.take() {
             let connection = &mut live.connection;
-            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, app);
+            let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, &mut attended);
             return self.end_live(now, &reason, app);
         }
-        match live.connection.visit(now, session, &mut self.scratch, budget, app) {
+        match live.connection.visit(now, session, &mut self.scratch, budget, &mut attended) {
             Ok(visit) => self.touched |= visit == Visit::More,
             Err(reason) => {
                 self.telling = true;
                 drain(session, &reason, |polled| {
-                    tell(polled, app);
+                    tell(polled, &mut attended);
                 });
                 self.telling = false;
                 self.end_live(now, &reason, app);
@@ -90,17 +92,21 @@ impl Client {
     /// Looks at shared memory, if that carries the link.
     pub(super) fn poll_memory(&mut self, app: &mut impl Handler) -> bool {
         self.end_after_panic(app);
-        let Self { state: State::Live(live), session: Some(session), telling, touched, .. } = self else {
+        let mail = self.deliver_mail_to_memory();
+        let Self { state: State::Live(live), session: Some(session), telling, touched, post, .. } = self
+        else {
             return false;
         };
-        session.poll(Rings::BURST, |polled| {
+        let mut attended = Attended { app, post: post.as_deref_mut() };
+        let polled = session.poll(Rings::BURST, |polled| {
             *telling = true;
-            if let Some(reason) = tell(polled, app) {
+            if let Some(reason) = tell(polled, &mut attended) {
                 live.ended.get_or_insert(reason);
                 *touched = true;
             }
             *telling = false;
-        })
+        });
+        polled || mail
     }
 
     /// A handler panicked while it was told of a message on shared memory, and the host went on.

@@ -69,6 +69,9 @@ impl Client {
             machine_restarted: boot::id().is_some_and(|boot| session.note_boot(boot)),
         };
         app.connected(&mut Link::new(session.outbox()), &connected);
+        if let Some(post) = &mut self.post {
+            post.recall(&welcome.server);
+        }
         let (stream, address, rest) = login.handshake.into_parts();
         let connection = Connection::new(stream, address, &[], &rest);
         let next_check = now + self.config.link.check_every();

@@ -11,6 +11,7 @@ use super::{Client, State};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
+use crate::mailbox::Ended;
 use crate::ready::Ready;
 use crate::watch;
 
@@ -31,6 +32,9 @@ impl Client {
         if !self.owns(token) {
             return;
         }
+        if self.token != Some(token) {
+            return self.handle_mail(now, app);
+        }
         match &mut self.state {
             State::Connecting(handshake) => handshake.set_ready(ready),
             State::LoggingIn(login) => login.handshake.set_ready(ready),
@@ -39,29 +43,11 @@ impl Client {
         }
         self.visit(now, app);
     }
-}
 
-impl Driver for Client {
-    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
-        if tokens.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs one token"));
-        }
-        self.registry = Some(registry.try_clone()?);
-        self.token = Some(Token(tokens.start));
-        Ok(())
-    }
-
-    fn owns(&self, token: Token) -> bool {
-        self.token == Some(token)
-    }
-
-    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
-        self.handle_ready(now, event.token(), Ready::of(event), app);
-        Ok(())
-    }
-
-    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+    /// Timers, and what was left over.
+    fn do_what_is_due(&mut self, now: Instant, app: &mut impl Handler) {
         self.poll_memory(app);
+        self.deliver_mail();
         if self.touched {
             self.touched = false;
             self.visit(now, app);
@@ -85,6 +71,34 @@ impl Driver for Client {
             other => self.state = other,
         }
     }
+}
+
+impl Driver for Client {
+    fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
+        if tokens.len() < 2 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs two tokens"));
+        }
+        if let Some(post) = &mut self.post {
+            post.register(registry, Token(tokens.start + 1))?;
+        }
+        self.registry = Some(registry.try_clone()?);
+        self.token = Some(Token(tokens.start));
+        Ok(())
+    }
+
+    fn owns(&self, token: Token) -> bool {
+        self.token == Some(token) || self.waker_token() == Some(token)
+    }
+
+    fn handle_event(&mut self, now: Instant, event: &Event, app: &mut impl Handler) -> io::Result<()> {
+        self.handle_ready(now, event.token(), Ready::of(event), app);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
+        self.answer_mail();
+        self.do_what_is_due(now, app);
+    }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
@@ -104,7 +118,8 @@ impl Driver for Client {
     }
 
     fn has_work(&self) -> bool {
-        self.touched || (self.is_new() && self.registry.is_some())
+        let mail = self.post.as_ref().is_some_and(|post| post.has_work());
+        mail || self.touched || (self.is_new() && self.registry.is_some())
     }
 
     fn is_polling(&self) -> bool {
@@ -120,10 +135,11 @@ impl Driver for Client {
             live.connection.set_maybe_readable();
             self.visit(now, app);
         }
-        self.handle_timeout(now, app);
+        self.do_what_is_due(now, app);
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        self.close_post(Ended::ShutDown);
         self.end_live(now, &Disconnected::ShutDown, app);
         self.stop();
         if let Some(session) = &mut self.session {

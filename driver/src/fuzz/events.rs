@@ -30,8 +30,8 @@ const CAPACITY: usize = 4096;
 /// Few bytes, so that reads leave some and messages come in pieces.
 const READ: usize = 256;
 const CLIENTS: [&str; 2] = ["a", "b"];
-/// The listener's token, and those of a few connections: they are used again soon.
-const TOKENS: usize = 9;
+/// The listener's token, those of a few connections, which are used again soon, and the waker's.
+const TOKENS: usize = 10;
 
 /// A server and two clients over real sockets in one thread. The input decides which events they are told of,
 /// when, how often, and of which nothing is true; it also sends, ends connections, and lets strangers connect.
@@ -110,8 +110,8 @@ impl Trial {
             small(&mut config.link);
             let mut client = Client::new(config).expect("a directory");
             client.read_at_most(READ);
-            let token = TOKENS + number;
-            client.register(poll.registry(), token..token + 1).expect("a token");
+            let token = TOKENS + 2 * number;
+            client.register(poll.registry(), token..token + 2).expect("a token");
             (client, App::default())
         };
         Self {
@@ -146,7 +146,7 @@ impl Trial {
             8 => {
                 let [readable, writable, ended] = [1, 2, 4].map(|bit| argument & bit != 0);
                 // The listener, the first connections, which are used most, and the clients.
-                let token = Token([0, 1, 2, 3, 4, 5, TOKENS, TOKENS + 1][usize::from(argument / 8 % 8)]);
+                let token = Token([0, 1, 2, 3, 4, 5, TOKENS, TOKENS + 2][usize::from(argument / 8 % 8)]);
                 self.tally.invented += 1;
                 self.tell(token, Ready { readable: readable || ended, writable: writable || ended, ended });
             }

@@ -57,7 +57,8 @@ impl Server {
     fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
         let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         let token = self.tokens.start + self.listeners.len() + index;
-        if token >= self.tokens.end {
+        // The last one is the waker's.
+        if token + 1 >= self.tokens.end {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         registry.register(stream, Token(token), Interest::READABLE | Interest::WRITABLE)

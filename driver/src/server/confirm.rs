@@ -381,6 +381,9 @@ impl Server {
         // Not before: the place of a login whose handler panics is found by its arrival.
         self.logins.leave(arrival, Some(client));
         self.live.insert(client.clone(), index);
+        if let Some(post) = &mut self.post {
+            post.recall(client);
+        }
         self.timers.cancel(index);
         let next_check = now + self.config.link.check_every();
         self.links.put(index, session);

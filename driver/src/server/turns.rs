@@ -9,11 +9,13 @@ use mio::{Interest, Registry, Token};
 
 use super::Server;
 use super::places::Place;
+use crate::attended::Attended;
 use crate::connection::tell;
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
 use crate::link::Link;
+use crate::mailbox::Ended;
 use crate::ready::Ready;
 use crate::watch;
 
@@ -31,6 +33,11 @@ impl Server {
     pub(crate) fn handle_ready(&mut self, now: Instant, token: Token, ready: Ready, app: &mut impl Handler) {
         if !self.owns(token) {
             return;
+        }
+        if self.waker_token() == Some(token) {
+            self.answer_mail();
+            self.deliver_mail(now, app);
+            return self.visit_queued(now, app);
         }
         let index = token.0 - self.tokens.start;
         if index < self.listeners.len() {
@@ -103,12 +110,35 @@ impl Server {
             }
         }
     }
+
+    /// Timers, and what was left over.
+    fn do_what_is_due(&mut self, now: Instant, app: &mut impl Handler) {
+        if self.accept_after.is_some_and(|after| after <= now) {
+            self.accept_after = None;
+        }
+        for index in 0..self.listeners.len() {
+            self.accept(now, index, app);
+        }
+        self.poll(app);
+        self.deliver_mail(now, app);
+        self.visit_queued(now, app);
+        // Each place once, whatever deadline it sets itself meanwhile.
+        for _ in 0..self.timers.len() {
+            let Some(index) = self.timers.take_due(now) else {
+                return;
+            };
+            self.handle_due(now, index, app);
+        }
+    }
 }
 
 impl Driver for Server {
     fn register(&mut self, registry: &Registry, tokens: Range<usize>) -> io::Result<()> {
-        if tokens.len() <= self.listeners.len() {
+        if tokens.len() <= self.listeners.len() + 1 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too few tokens for the listeners"));
+        }
+        if let Some(post) = &mut self.post {
+            post.register(registry, Token(tokens.end - 1))?;
         }
         for (index, listener) in self.listeners.iter_mut().enumerate() {
             registry.register(listener, Token(tokens.start + index), Interest::READABLE)?;
@@ -129,21 +159,8 @@ impl Driver for Server {
     }
 
     fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler) {
-        if self.accept_after.is_some_and(|after| after <= now) {
-            self.accept_after = None;
-        }
-        for index in 0..self.listeners.len() {
-            self.accept(now, index, app);
-        }
-        self.poll(app);
-        self.visit_queued(now, app);
-        // Each place once, whatever deadline it sets itself meanwhile.
-        for _ in 0..self.timers.len() {
-            let Some(index) = self.timers.take_due(now) else {
-                return;
-            };
-            self.handle_due(now, index, app);
-        }
+        self.answer_mail();
+        self.do_what_is_due(now, app);
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -153,10 +170,12 @@ impl Driver for Server {
 
     fn poll(&mut self, app: &mut impl Handler) -> bool {
         self.end_after_panic(app);
-        let Self { links, places, queue, telling, .. } = self;
-        links.poll(|index, polled| {
+        let mail = self.deliver_mail_to_memory();
+        let Self { links, places, queue, telling, post, .. } = self;
+        let mut attended = Attended { app, post: post.as_deref_mut() };
+        let polled = links.poll(|index, polled| {
             *telling = Some(index);
-            if let Some(reason) = tell(polled, app)
+            if let Some(reason) = tell(polled, &mut attended)
                 && let Some(Place::Live(live)) = places.get_mut(index)
             {
                 live.ended.get_or_insert(reason);
@@ -165,12 +184,14 @@ impl Driver for Server {
                 }
             }
             *telling = None;
-        })
+        });
+        polled || mail
     }
 
     fn has_work(&self) -> bool {
         let accepting = self.accepting.iter().any(|accepting| *accepting) && self.accept_after.is_none();
-        accepting || !self.queue.is_empty()
+        let mail = self.post.as_ref().is_some_and(|post| post.has_work());
+        accepting || mail || !self.queue.is_empty()
     }
 
     fn is_polling(&self) -> bool {
@@ -186,10 +207,12 @@ impl Driver for Server {
                 self.visit(now, index, app);
             }
         }
-        self.handle_timeout(now, app);
+        self.do_what_is_due(now, app);
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
+        self.is_stopped = true;
+        self.close_post(Ended::ShutDown);
         for index in 0..self.places.len() {
             self.end_live(now, index, &Disconnected::ShutDown, app);
             self.drop_place(index);

@@ -170,8 +170,8 @@ impl<A: Handler, B: Handler> World<A, B> {
     pub(crate) fn connect(&mut self, config: ClientConfig, app: B) {
         let mut driver = Client::new(config).unwrap();
         let token = self.next_token;
-        self.next_token += 1;
-        driver.register(self.poll.registry(), token..token + 1).unwrap();
+        self.next_token += 2;
+        driver.register(self.poll.registry(), token..token + 2).unwrap();
         self.clients.push(Seat { driver, app });
     }
 

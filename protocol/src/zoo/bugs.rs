@@ -157,5 +157,10 @@ bugs! {
     NoJitter: "D64", "clients that lost the same server come back in step";
     NewestClosedFirst: "bug", "the session that was just opened is closed for lack of room";
     DetachedUnbounded: "bug", "sessions whose messages are held are kept open without a bound";
+    SenderDoesNotWake: "D71", "a message of another thread does not wake the loop that owns its link";
+    MailForgottenAfterBudget: "D71", "what a mailbox holds beyond the budget of a turn waits for another sender";
+    RoomNotShared: "D71", "room that a mailbox waits for is told to the application only";
+    LargeMailStarves: "D71", "an application takes all the room before it is enough for a large message of a mailbox";
+    TicketsForgottenAtEnd: "D72", "what waits in a mailbox when its driver ends gets no outcome";
     LostFileNotMadeAgain: "bug", "a session that is closed after its file was removed takes its messages with it";
 }

@@ -12,7 +12,7 @@ use super::worker::Worker;
 /// Polls of shared memory between two visits to the sockets.
 const POLLS: u32 = 64;
 
-/// Clients, the token of each its index.
+/// Clients, the tokens of each twice its index and the next.
 #[derive(Debug)]
 pub(super) struct Fleet {
     poll: Poll,
@@ -26,7 +26,7 @@ impl Fleet {
     pub(super) fn new(mut clients: Vec<Client>) -> Result<Self, String> {
         let poll = Poll::new().map_err(|error| error.to_string())?;
         for (token, client) in clients.iter_mut().enumerate() {
-            client.register(poll.registry(), token..token + 1).map_err(|error| error.to_string())?;
+            client.register(poll.registry(), 2 * token..2 * token + 2).map_err(|error| error.to_string())?;
         }
         Ok(Self { poll, events: Events::with_capacity(256), clients, idle: Idle::default() })
     }
@@ -44,7 +44,7 @@ impl Fleet {
         }
         let now = Instant::now();
         for event in &self.events {
-            let index = event.token().0;
+            let index = event.token().0 / 2;
             if let Some(client) = self.clients.get_mut(index) {
                 worker.turn_of(link(index));
                 client.handle_event(now, event, worker).map_err(|error: io::Error| error.to_string())?;
