@@ -278,6 +278,22 @@ pub fn catcher(bug: Bug) -> Catcher {
         DetachedUnbounded => {
             driver("detached", "links_left_with_held_messages_are_bounded_and_what_was_held_comes_again")
         }
+        SenderDoesNotWake => driver("senders", "an_owner_that_sleeps_is_woken_for_every_message"),
+        MailForgottenAfterBudget => {
+            driver("senders", "over_tcp::a_burst_beyond_the_budget_needs_nobody_to_ring_again")
+        }
+        RoomNotShared => driver(
+            "senders_under_pressure",
+            "over_tcp::with_ring_and_mailbox_full_nothing_spins_and_everything_arrives_in_order",
+        ),
+        LargeMailStarves => driver(
+            "senders_under_pressure",
+            "over_tcp::a_large_message_gets_its_room_although_an_application_takes_every_bit_of_it",
+        ),
+        TicketsForgottenAtEnd => driver(
+            "senders_ends",
+            "over_tcp::a_driver_that_is_dropped_commits_what_there_is_room_for_and_refuses_the_rest",
+        ),
         LostFileNotMadeAgain => driver(
             "removed_files",
             "over_tcp::a_process_that_shuts_down_leaves_the_file_that_was_removed_under_it",
