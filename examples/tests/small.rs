@@ -58,12 +58,23 @@ fn move_carrier_takes_unconsumed_messages_along() {
 }
 
 #[test]
+fn senders_of_four_threads_lose_nothing_and_keep_their_order() {
+    for carrier in ["tcp", "shm"] {
+        let arguments = ["--carrier", carrier, "--count", "20000", "--waits", "500"];
+        let output = run(program("senders").args(arguments));
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(last_line(&output), "received 80501, each thread's in order");
+    }
+}
+
+#[test]
 fn a_wrong_carrier_is_named_with_the_right_ones() {
     for (name, values) in [
         ("echo", "tcp, shm, both"),
         ("echo_server", "tcp, shm, auto"),
         ("echo_client", "tcp, shm, auto"),
         ("embedded", "tcp, shm, auto"),
+        ("senders", "tcp, shm, auto"),
     ] {
         let output = run(program(name).args(["--carrier", "pigeon"]));
         let text = str::from_utf8(&output.stderr).unwrap();
