@@ -14,13 +14,16 @@
 
 mod block_stream;
 mod cache_line;
+mod callgrind;
 mod cores;
 mod course;
 mod echo;
 mod link_client;
 mod link_stream;
 mod mix;
+mod pair;
 mod peer;
+mod record;
 mod report;
 mod rounds;
 mod socket;
@@ -28,13 +31,16 @@ mod spread;
 
 pub use block_stream::block_stream;
 pub use cache_line::CacheLine;
+pub use callgrind::{count_instructions, counted_under_callgrind};
 pub use cores::Cores;
 pub use course::{Course, Plan, clock_cost};
 pub use echo::serve;
 pub use link_client::LinkClient;
 pub use link_stream::Stream;
 pub use mix::Mix;
+pub use pair::{Pair, fill};
 pub use peer::{Addresses, Peer, Station, home};
+pub use record::{Record, Verdict};
 pub use report::{Line, Ratio, write_json};
 pub use rounds::ratios;
 pub use socket::SocketClient;
