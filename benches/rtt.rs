@@ -23,8 +23,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use benches::{
-    CacheLine, Cores, Line, LinkClient, Mix, Peer, Plan, Ratio, SocketClient, Station, clock_cost, home,
-    ratios, serve, write_json,
+    CacheLine, Cores, Line, LinkClient, Mix, Peer, Plan, Ratio, SocketClient, Station, Usual, clock_cost,
+    home, ratios, serve,
 };
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -32,9 +32,9 @@ use tcpshm_driver::Carrier;
 
 #[derive(Parser, Serialize)]
 struct Arguments {
-    /// A fifth of the rounds
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    usual: Usual,
     /// Rounds; each makes four batches per carrier
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: Option<u64>,
@@ -47,9 +47,6 @@ struct Arguments {
     /// Measure one carrier only
     #[arg(long)]
     only: Option<Only>,
-    /// Write all figures to a file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Be the other process
     #[arg(long, hide = true, value_name = "DIR", requires = "core")]
     #[serde(skip)]
@@ -57,10 +54,6 @@ struct Arguments {
     #[arg(long, hide = true)]
     #[serde(skip)]
     core: Option<usize>,
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    #[serde(skip)]
-    bench: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -96,13 +89,7 @@ fn main() {
         return serve(home, arguments.ring, core).unwrap();
     }
     let cores = Cores::find().unwrap();
-    let usual = if cores.is_one() {
-        5
-    } else if arguments.quick {
-        400
-    } else {
-        2000
-    };
+    let usual = if cores.is_one() { 5 } else { arguments.usual.or_quick(2000, 400) };
     let rounds = arguments.rounds.unwrap_or(usual);
     Cores::pin(cores.near).unwrap();
     let Arguments { ring, seed, .. } = arguments;
@@ -112,9 +99,7 @@ fn main() {
     }
     let found = measure(&arguments, rounds, cores);
     print(&found);
-    if let Some(path) = &arguments.json {
-        write_json(path, &found).unwrap();
-    }
+    arguments.usual.write(&found).unwrap();
 }
 
 fn measure(arguments: &Arguments, rounds: u64, cores: Cores) -> Found<'_> {

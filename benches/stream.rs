@@ -14,18 +14,16 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 #![expect(clippy::unwrap_used, reason = "a bench may stop on any error")]
 
-use std::path::PathBuf;
-
-use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, block_stream, write_json};
+use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, Usual, block_stream};
 use clap::Parser;
 use serde::Serialize;
 use tcpshm_driver::Carrier;
 
 #[derive(Parser, Serialize)]
 struct Arguments {
-    /// A tenth of the messages, and three rounds
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    usual: Usual,
     /// Rounds
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: Option<u64>,
@@ -35,13 +33,6 @@ struct Arguments {
     /// Messages committed together
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
-    /// Write all figures to a file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    #[serde(skip)]
-    bench: bool,
 }
 
 /// Everything that was found.
@@ -79,7 +70,7 @@ struct Round {
 
 fn main() {
     let arguments = Arguments::parse();
-    let (rounds, scale) = if arguments.quick { (3, 10) } else { (7, 1) };
+    let (rounds, scale) = arguments.usual.or_quick((7, 1), (3, 10));
     let rounds = arguments.rounds.unwrap_or(rounds);
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
@@ -106,9 +97,7 @@ fn main() {
     for Line { carrier, payload, rate, ratio, .. } in &lines {
         println!("stream {carrier} payload={payload} rate={:.2} ratio={:.2}", rate.p50, ratio.p50);
     }
-    if let Some(path) = &arguments.json {
-        write_json(path, &Found { bench: "stream", arguments: &arguments, rounds, cores, lines }).unwrap();
-    }
+    arguments.usual.write(&Found { bench: "stream", arguments: &arguments, rounds, cores, lines }).unwrap();
 }
 
 impl Line {

@@ -1,6 +1,6 @@
 //! The process that answers: three echoes, one of which runs at a time.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use tcpshm_driver::{
 };
 
 use crate::cores::Cores;
+use crate::helper::say_line;
 use crate::peer::{Addresses, Station};
 use crate::socket::SocketEcho;
 
@@ -29,9 +30,7 @@ pub fn serve(home: &Path, ring: u64, core: usize) -> io::Result<()> {
     let mut tcp = LinkEcho::bind(home, Carrier::Tcp, ring)?;
     let mut shm = LinkEcho::bind(home, Carrier::Shm, ring)?;
     let addresses = Addresses { socket: socket.address()?, tcp: tcp.address()?, shm: shm.address()? };
-    let mut output = io::stdout();
-    writeln!(output, "{}", serde_json::to_string(&addresses)?)?;
-    output.flush()?;
+    say_line(&addresses)?;
     let mut code = [0];
     while io::stdin().read(&mut code)? > 0 {
         let alive = match Station::of_code(code[0]) {

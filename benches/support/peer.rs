@@ -1,12 +1,13 @@
 //! The other process.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+
+use crate::helper::Helper;
 
 /// The echoes of a [`Peer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +51,7 @@ pub struct Addresses {
 /// cores for itself, and ends when this value is dropped or this process dies.
 #[derive(Debug)]
 pub struct Peer {
-    child: Child,
-    orders: Option<ChildStdin>,
+    helper: Helper,
     /// Where its echoes listen.
     pub addresses: Addresses,
 }
@@ -59,31 +59,14 @@ pub struct Peer {
 impl Peer {
     /// Starts this very program with `arguments`, which must lead it to [`serve`](crate::serve).
     pub fn start<'a>(arguments: impl IntoIterator<Item = &'a str>) -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let orders = child.stdin.take();
-        let mut said = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut said)?;
-        }
-        Ok(Self { child, orders, addresses: serde_json::from_str(&said)? })
+        let mut helper = Helper::start(arguments)?;
+        let addresses = helper.hear()?;
+        Ok(Self { helper, addresses })
     }
 
     /// Has it run one of its echoes for one batch.
     pub fn run(&mut self, station: Station) -> io::Result<()> {
-        self.orders.as_mut().map_or(Ok(()), |orders| orders.write_all(&[station.code()]))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.orders = None;
-        // It may be in the middle of a batch, if this process is panicking.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.helper.say(&[station.code()])
     }
 }
 

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::spread::Spread;
+use crate::times::Curve;
 
 /// Round trips of one subject or floor, in nanoseconds.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +19,8 @@ pub struct Line {
     batches: Spread,
     /// Single round trips, each with one reading of the clock in it.
     singles: Spread,
+    /// The single ones, for a picture.
+    curve: Curve,
 }
 
 impl Line {
@@ -29,7 +32,12 @@ impl Line {
 
     /// From the means of batches and the single round trips of others.
     pub fn new(name: &'static str, batches: Vec<f64>, singles: &Histogram<u32>) -> Self {
-        Self { name, batches: Spread::of(batches), singles: Spread::of_histogram(singles) }
+        Self {
+            name,
+            batches: Spread::of(batches),
+            singles: Spread::of_histogram(singles),
+            curve: Curve::of(singles),
+        }
     }
 }
 
