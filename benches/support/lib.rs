@@ -31,6 +31,7 @@ mod socket;
 mod spread;
 mod times;
 mod usual;
+mod watching;
 
 pub use block_stream::block_stream;
 pub use cache_line::CacheLine;
@@ -51,3 +52,4 @@ pub use socket::SocketClient;
 pub use spread::Spread;
 pub use times::{Curve, Times, readable};
 pub use usual::Usual;
+pub use watching::Watching;

@@ -1,5 +1,6 @@
 //! What is printed and written of a run.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -54,7 +55,7 @@ impl fmt::Display for Line {
 #[derive(Clone, Debug, Serialize)]
 pub struct Ratio {
     /// What it is the ratio of.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Over the rounds.
     pub spread: Spread,
 }
@@ -64,8 +65,8 @@ impl Ratio {
     pub const HEADING: &'static str = "subject / floor      rounds    min    p50    p90    p99  p99.9    max";
 
     /// From the ratio of each round.
-    pub fn new(name: &'static str, ratios: Vec<f64>) -> Self {
-        Self { name, spread: Spread::of(ratios) }
+    pub fn new(name: impl Into<Cow<'static, str>>, ratios: Vec<f64>) -> Self {
+        Self { name: name.into(), spread: Spread::of(ratios) }
     }
 }
 
