@@ -84,7 +84,7 @@ impl LinkEcho {
 
 /// The application: answers, and takes notice of the end of a batch.
 #[derive(Default)]
-struct Echo {
+pub(crate) struct Echo {
     /// Batches that are over. A short one can be over in the turn in which the one before it ended.
     ended: u64,
     gone: bool,

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct LinkClient {
     client: EventLoop<Client>,
     carrier: Carrier,
+    /// Whether it sleeps until something comes.
+    waits: bool,
     app: Asking,
 }
 
@@ -35,7 +37,13 @@ impl LinkClient {
         config.link.limits.accept = geometry(ring);
         let client = Client::new(config).map_err(io::Error::other)?;
         let client = EventLoop::new(client, Instant::now)?.with_idle(IdleStrategy::Spin);
-        Ok(Self { client, carrier, app: Asking::new(mix) })
+        Ok(Self { client, carrier, waits: false, app: Asking::new(mix) })
+    }
+
+    /// Sleeps in the poll until something comes, in place of spinning.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// One name for each, since a process owns its name in a directory.
@@ -72,8 +80,8 @@ impl LinkClient {
                 break;
             }
             match self.carrier {
-                Carrier::Tcp => self.client.spin_turn(&mut self.app)?,
-                Carrier::Shm => self.client.turn(&mut self.app, None)?,
+                Carrier::Tcp if !self.waits => self.client.spin_turn(&mut self.app)?,
+                Carrier::Tcp | Carrier::Shm => self.client.turn(&mut self.app, Some(PATIENCE))?,
             }
             if let Some(reason) = self.app.trouble.take() {
                 return Err(io::Error::other(reason));

@@ -62,7 +62,8 @@ pub struct Ratio {
 
 impl Ratio {
     /// The heading of ratios.
-    pub const HEADING: &'static str = "subject / floor      rounds    min    p50    p90    p99  p99.9    max";
+    pub const HEADING: &'static str =
+        "subject / floor          rounds    min    p50    p90    p99  p99.9    max";
 
     /// From the ratio of each round.
     pub fn new(name: impl Into<Cow<'static, str>>, ratios: Vec<f64>) -> Self {
@@ -73,7 +74,7 @@ impl Ratio {
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Spread { count, min, p50, p90, p99, p99_9, max } = self.spread;
-        write!(f, "{:<20} {count:>6}", self.name)?;
+        write!(f, "{:<24} {count:>6}", self.name)?;
         [min, p50, p90, p99, p99_9, max].into_iter().try_for_each(|value| write!(f, " {value:>6.2}"))
     }
 }

@@ -12,7 +12,9 @@ use tcpshm_driver::{
 pub struct Watching {
     /// Since when there is a connection.
     pub connected: Option<(Instant, Carrier)>,
-    /// What ended the last one.
+    /// When the last one was lost.
+    pub lost: Option<Instant>,
+    /// What ended it, or was in the way of the next.
     pub ended: Option<String>,
     /// Logins that ended in a refusal.
     pub refused: u64,
@@ -49,6 +51,7 @@ impl Handler for Watching {
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
         self.connected = None;
+        self.lost = Some(Instant::now());
         self.ended = Some(reason.to_string());
     }
 
