@@ -33,6 +33,7 @@ mod socket;
 mod spread;
 mod times;
 mod usual;
+mod victim;
 mod watching;
 
 pub use block_stream::block_stream;
@@ -56,4 +57,5 @@ pub use socket::SocketClient;
 pub use spread::Spread;
 pub use times::{Curve, Times, readable};
 pub use usual::Usual;
+pub use victim::{Side, Survivor, Word};
 pub use watching::Watching;
