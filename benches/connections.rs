@@ -54,7 +54,7 @@ struct Arguments {
     #[arg(long)]
     idle: Option<u64>,
     /// Be a server
-    #[arg(long, hide = true, value_name = "ADDRESS", requires_all = ["core", "home"])]
+    #[arg(long, hide = true, value_name = "ADDRESS", requires = "home")]
     #[serde(skip)]
     serve: Option<SocketAddr>,
     /// Be a crowd: its server, and the number of its first client
@@ -64,9 +64,6 @@ struct Arguments {
     #[arg(long, hide = true)]
     #[serde(skip)]
     first: Option<usize>,
-    #[arg(long, hide = true)]
-    #[serde(skip)]
-    core: Option<usize>,
     #[arg(long, hide = true)]
     #[serde(skip)]
     home: Option<PathBuf>,
@@ -82,8 +79,8 @@ const SPARE: u64 = 64;
 fn main() {
     let arguments = Arguments::parse();
     let silence = Duration::from_secs(arguments.silence);
-    if let (Some(home), Some(address), Some(core)) = (&arguments.home, arguments.serve, arguments.core) {
-        return serve_crowd(home, address, silence, arguments.pending, core).unwrap();
+    if let (Some(home), Some(address)) = (&arguments.home, arguments.serve) {
+        return serve_crowd(home, address, silence, arguments.pending).unwrap();
     }
     let wished = arguments.count.unwrap_or(arguments.usual.or_quick(10_000, 200));
     if let (Some(home), Some(address), Some(first)) = (&arguments.home, arguments.crowd, arguments.first) {
@@ -234,12 +231,12 @@ fn come_back(mut server: Helper, start: impl FnOnce() -> Helper, crowds: &mut [H
 
 /// A server, and where it listens.
 fn serve(arguments: &Arguments, home: &Path, address: SocketAddr, cores: Cores) -> (Helper, SocketAddr) {
-    let [core, silence] = [cores.far as u64, arguments.silence].map(|number| number.to_string());
-    let (address, home) = (address.to_string(), home.to_str().unwrap());
-    let mut line = vec!["--serve", &address, "--home", home, "--core", &core, "--silence", &silence];
+    let (address, silence) = (address.to_string(), arguments.silence.to_string());
+    let home = home.to_str().unwrap();
+    let mut line = vec!["--serve", &address, "--home", home, "--silence", &silence];
     let pending = arguments.pending.map(|pending| pending.to_string());
     line.extend(pending.iter().flat_map(|pending| ["--pending", pending]));
-    let mut server = Helper::start(line).unwrap();
+    let mut server = Helper::start_on(cores.far, line).unwrap();
     let address = server.hear().unwrap();
     (server, address)
 }

@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, default_value_t = 256 * 1024)]
     ring: u64,
     /// Be the side that is killed: its place among the four cases
-    #[arg(long, hide = true, requires_all = ["core", "home", "address"])]
+    #[arg(long, hide = true, requires_all = ["home", "address"])]
     #[serde(skip)]
     victim: Option<usize>,
     /// There was one before
@@ -55,9 +55,6 @@ struct Arguments {
     #[arg(long, hide = true)]
     #[serde(skip)]
     nothing: bool,
-    #[arg(long, hide = true)]
-    #[serde(skip)]
-    core: Option<usize>,
     #[arg(long, hide = true)]
     #[serde(skip)]
     home: Option<PathBuf>,
@@ -83,12 +80,10 @@ fn main() {
         let _ = std::io::stdin().read_line(&mut String::new());
         return;
     }
-    if let (Some(case), Some(home), Some(address), Some(core)) =
-        (arguments.victim, &arguments.home, arguments.address, arguments.core)
-    {
+    if let (Some(case), Some(home), Some(address)) = (arguments.victim, &arguments.home, arguments.address) {
         let (_, role, carrier) = CASES[case];
         let side = Side { role, home, carrier, ring: arguments.ring, address };
-        return side.live(!arguments.again, core).unwrap();
+        return side.live(!arguments.again).unwrap();
     }
     let kills = arguments.kills.unwrap_or(arguments.usual.or_quick(300, 5));
     let cores = Cores::find().unwrap();
@@ -178,12 +173,11 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn start(&mut self, address: SocketAddr, again: bool) -> Victim {
-        let [case, core] = [self.case, self.cores.far].map(|number| number.to_string());
-        let (ring, address) = (self.arguments.ring.to_string(), address.to_string());
+        let [case, ring] = [self.case as u64, self.arguments.ring].map(|number| number.to_string());
+        let address = address.to_string();
         let home = self.home.to_str().unwrap();
-        let line =
-            ["--victim", &case, "--home", home, "--core", &core, "--ring", &ring, "--address", &address];
-        let process = Helper::start(line.into_iter().chain(again.then_some("--again")));
+        let line = ["--victim", &case, "--home", home, "--ring", &ring, "--address", &address];
+        let process = Helper::start_on(self.cores.far, line.into_iter().chain(again.then_some("--again")));
         Victim::of(process.unwrap())
     }
 
@@ -225,16 +219,7 @@ impl Scene<'_> {
 
 /// Kills a process that does nothing, and starts another one.
 fn restart_nothing(cores: Cores) -> Duration {
-    // Where the victims run.
-    let on_far = || {
-        thread::scope(|scope| {
-            let start = || {
-                Cores::pin(cores.far).unwrap();
-                Helper::start(["--nothing"]).unwrap()
-            };
-            scope.spawn(start).join().unwrap()
-        })
-    };
+    let on_far = || Helper::start_on(cores.far, ["--nothing"]).unwrap();
     let mut first = on_far();
     first.hear::<Word>().unwrap();
     let killed = Instant::now();

@@ -14,7 +14,6 @@ use tcpshm_driver::{
     Client, ClientConfig, Driver, EventLoop, Geometry, LinkConfig, Server, ServerConfig, Silence, mio,
 };
 
-use crate::cores::Cores;
 use crate::echo::{Echo, name_of};
 use crate::helper::say_line;
 use crate::watching::Watching;
@@ -38,9 +37,7 @@ pub fn serve_crowd(
     listen: SocketAddr,
     silence: Duration,
     pending: Option<usize>,
-    core: usize,
 ) -> io::Result<()> {
-    Cores::pin(core)?;
     let name = name_of(tcpshm_driver::Carrier::Tcp).parse().map_err(io::Error::other)?;
     let mut config = ServerConfig::new(name, home, listen);
     economise(&mut config.link, silence);

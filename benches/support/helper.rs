@@ -2,8 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
 
 use serde::de::DeserializeOwned;
+
+use crate::cores::Cores;
 
 /// This very program, running once more with arguments of its own. It is killed when this value is dropped, and
 /// its standard input ends when this process does.
@@ -24,6 +27,17 @@ impl Helper {
             .spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
         Ok(Self { child, input, output })
+    }
+
+    /// Starts it on one core, where it stays: a process begins where the thread runs that starts it.
+    pub fn start_on(core: usize, arguments: impl IntoIterator<Item: AsRef<str>>) -> io::Result<Self> {
+        let arguments: Vec<String> =
+            arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        let starting = thread::spawn(move || {
+            Cores::pin(core)?;
+            Self::start(arguments)
+        });
+        starting.join().expect("starting a process does not panic")
     }
 
     /// Sends it bytes.

@@ -13,7 +13,6 @@ use tcpshm_driver::{
     IdleStrategy, Link, LinkConfig, Received, Server, ServerConfig, ViewError,
 };
 
-use crate::cores::Cores;
 use crate::echo::kind;
 use crate::helper::say_line;
 use crate::link_client::wish;
@@ -74,8 +73,7 @@ impl Side<'_> {
 
     /// The whole life of a victim. It consumes all it gets until it has sent something new, which its full ring
     /// may make it wait for; from then on it fills its ring, and consumes nothing. A first one only fills.
-    pub fn live(&self, first: bool, core: usize) -> io::Result<()> {
-        Cores::pin(core)?;
+    pub fn live(&self, first: bool) -> io::Result<()> {
         thread::spawn(|| {
             let _ = io::stdin().read(&mut [0]);
             std::process::exit(0);
