@@ -18,21 +18,19 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::{Cores, Pair, Ratio, Times, Usual, Watching, fill, home, ratios};
+use benches::{Cores, Pair, Ratio, Times, Usual, Watching, beside_server, fill, home, ratios};
 use clap::Parser;
 use serde::Serialize;
 use serde_json::json;
 use tcpshm_driver::protocol::{Nonce, Role};
 use tcpshm_driver::shm::LinkDirectory;
-use tcpshm_driver::{Carrier, Client, ClientConfig, EventLoop, Geometry, Limits, Server, ServerConfig};
+use tcpshm_driver::{Carrier, Client, ClientConfig, EventLoop, Geometry, Limits, ServerConfig};
 use tempfile::TempDir;
 
 #[derive(Parser, Serialize)]
@@ -174,31 +172,17 @@ fn measure_login(room: u64, messages: u64, rounds: u64, cores: Cores) -> Measure
 /// The first login with a server that begins to run.
 fn log_in(home: &Path, ring: Geometry, cores: Cores) -> Duration {
     let small = self::ring(0);
-    let over = AtomicBool::new(false);
-    let (tell, told) = mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            Cores::pin(cores.far).unwrap();
-            let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            let mut config = ServerConfig::new(Pair::name(Role::Server), home, any);
-            config.link.limits = Limits { send: ring, accept: small };
-            let server = Server::bind(config).unwrap();
-            tell.send(server.local_addresses().unwrap()[0]).unwrap();
-            let mut server = EventLoop::new(server, Instant::now).unwrap();
-            let mut app = Watching::default();
-            while !over.load(Ordering::Relaxed) {
-                server.turn(&mut app, Some(Duration::from_millis(1))).unwrap();
-            }
-        });
-        let mut config = ClientConfig::new(Pair::name(Role::Client), home, told.recv().unwrap());
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = ServerConfig::new(Pair::name(Role::Server), home, any);
+    config.link.limits = Limits { send: ring, accept: small };
+    let client = |address| {
+        let mut config = ClientConfig::new(Pair::name(Role::Client), home, address);
         config.server = Some(Pair::name(Role::Server));
         config.link.limits = Limits { send: small, accept: ring };
-        let mut client = EventLoop::new(Client::new(config).unwrap(), Instant::now).unwrap();
+        let mut client = EventLoop::new(Client::new(config).map_err(io::Error::other)?, Instant::now)?;
         let mut app = Watching::default();
         let start = Instant::now();
-        let connected = app.connect(&mut client, PATIENCE);
-        over.store(true, Ordering::Relaxed);
-        let connected = connected.unwrap_or_else(|error| panic!("{error}: {:?}", app.ended));
-        connected - start
-    })
+        Ok(app.connect(&mut client, PATIENCE)? - start)
+    };
+    beside_server(config, cores.far, client).unwrap()
 }

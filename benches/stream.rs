@@ -14,7 +14,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 #![expect(clippy::unwrap_used, reason = "a bench may stop on any error")]
 
-use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, Usual, block_stream};
+use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, Usual, block_stream, carrier_name};
 use clap::Parser;
 use serde::Serialize;
 use tcpshm_driver::Carrier;
@@ -87,7 +87,7 @@ fn main() {
     );
     for carrier in [Carrier::Tcp, Carrier::Shm] {
         for (payload, messages) in sizes {
-            let stream = Stream { carrier, payload, count: messages / scale, batch, ring };
+            let stream = Stream { carrier, payload, count: messages / scale, batch, ring, touch: false };
             let line = Line::measure(stream, rounds, cores);
             line.print();
             lines.push(line);
@@ -120,7 +120,7 @@ impl Line {
             .collect();
         let over = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value).collect());
         Self {
-            carrier: name(stream.carrier),
+            carrier: carrier_name(stream.carrier),
             payload: stream.payload,
             messages: stream.count,
             rate: over(|round| round.rate),
@@ -131,7 +131,7 @@ impl Line {
     }
 
     fn print(&self) {
-        let unit = if self.carrier == name(Carrier::Tcp) { "MB/s" } else { "ns there and back" };
+        let unit = if self.carrier == carrier_name(Carrier::Tcp) { "MB/s" } else { "ns there and back" };
         println!(
             "{:>4} {:>7} {:>10} {:>10.2} {:>9.0} {:>8.2}  {:.0} {unit}",
             self.carrier,
@@ -152,12 +152,5 @@ impl Round {
         let mut round = Round { rate, megabytes: bytes as f64 / seconds / 1e6, floor, ratio: 0.0 };
         round.ratio = ratio(&round);
         round
-    }
-}
-
-fn name(carrier: Carrier) -> &'static str {
-    match carrier {
-        Carrier::Tcp => "tcp",
-        Carrier::Shm => "shm",
     }
 }

@@ -1,5 +1,6 @@
 //! One-way messages over a link, one side sending and the other consuming.
 
+use std::hint::black_box;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,12 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tcpshm_driver::{
-    Carrier, Client, ClientConfig, Connected, Disconnected, EventLoop, Handler, IdleStrategy, Link, Received,
-    SendError, Server, ServerConfig, ViewError,
+    Carrier, Client, ClientConfig, Connected, Disconnected, EventLoop, Geometry, Handler, IdleStrategy, Link,
+    Received, SendError, Server, ServerConfig, Silence, ViewError,
 };
 
 use crate::cores::Cores;
-use crate::echo::{REQUEST, geometry, kind};
+use crate::echo::{LARGEST, REQUEST, kind};
 use crate::link_client::wish;
 use crate::peer::home;
 
@@ -35,9 +36,19 @@ pub struct Stream {
     pub batch: u64,
     /// Bytes of the ring.
     pub ring: u64,
+    /// Whether the sender copies each message from memory of its own and the receiver looks at every line of
+    /// it, as with large ones somebody has to; or only the link is at work.
+    pub touch: bool,
 }
 
 impl Stream {
+    /// Sizes that the messages fit.
+    fn geometry(self) -> Geometry {
+        let largest =
+            u32::try_from(self.payload).map_or(Geometry::MAX_MESSAGE, |payload| payload.max(LARGEST));
+        Geometry::new(self.ring, largest).expect("the ring is a power of two, and a message fits")
+    }
+
     /// Sends all of it from this thread to one on the far core, over a link of its own, through the public
     /// interface of the driver. Returns the time from the arrival of the first message to the consumption
     /// of the last.
@@ -50,7 +61,7 @@ impl Stream {
             let receiving = scope.spawn(|| self.receive(home.path(), cores.far, tell));
             if let Ok(address) = told.recv() {
                 let mut client = self.client(home.path(), address)?;
-                let mut source = Source { stream: self, left: self.count, trouble: None };
+                let mut source = Source::new(self);
                 let deadline = Instant::now() + PATIENCE;
                 while !receiving.is_finished() && Instant::now() < deadline {
                     client.turn(&mut source, Some(LOOK_UP))?;
@@ -66,7 +77,8 @@ impl Stream {
     fn client(self, home: &Path, address: SocketAddr) -> io::Result<EventLoop<Client>> {
         let mut config = ClientConfig::new("source".parse().expect("it is a name"), home, address);
         config.carrier = wish(self.carrier);
-        config.link.limits.send = geometry(self.ring);
+        config.link.limits.send = self.geometry();
+        config.link.silence = silence();
         let client = Client::new(config).map_err(io::Error::other)?;
         Ok(EventLoop::new(client, Instant::now)?.with_idle(IdleStrategy::Spin))
     }
@@ -75,7 +87,8 @@ impl Stream {
         Cores::pin(core)?;
         let name = "sink".parse().expect("it is a name");
         let mut config = ServerConfig::new(name, home, SocketAddr::from(([127, 0, 0, 1], 0)));
-        config.link.limits.accept = geometry(self.ring);
+        config.link.limits.accept = self.geometry();
+        config.link.silence = silence();
         let server = Server::bind(config).map_err(io::Error::other)?;
         let _ = tell.send(server.local_addresses()?[0]);
         drop(tell);
@@ -96,14 +109,27 @@ impl Stream {
     }
 }
 
+/// Over shared memory the source is in one call of its handler for as long as the sink keeps up, and says
+/// nothing over the connection meanwhile.
+fn silence() -> Silence {
+    Silence::new(PATIENCE).expect("it is less than an hour")
+}
+
 /// Sends as long as there is room.
 struct Source {
     stream: Stream,
     left: u64,
     trouble: Option<String>,
+    /// What is copied, if the memory is to be touched.
+    bytes: Vec<u8>,
 }
 
 impl Source {
+    fn new(stream: Stream) -> Self {
+        let bytes = if stream.touch { vec![1; stream.payload] } else { Vec::new() };
+        Self { stream, left: stream.count, trouble: None, bytes }
+    }
+
     fn fill(&mut self, link: &mut Link<'_>) {
         while self.left > 0 {
             let sent = if self.stream.batch == 1 { self.send(link) } else { self.send_batch(link) };
@@ -121,7 +147,11 @@ impl Source {
 
     fn send(&mut self, link: &mut Link<'_>) -> Result<(), SendError> {
         let mut slot = link.claim(kind(REQUEST), self.stream.payload)?;
-        slot.fill(1);
+        if self.stream.touch {
+            slot.copy_from_slice(&self.bytes);
+        } else {
+            slot.fill(1);
+        }
         slot.commit();
         self.left -= 1;
         Ok(())
@@ -180,6 +210,10 @@ impl Handler for Sink {
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
         let first = *self.first.get_or_insert_with(Instant::now);
         assert_eq!(received.payload().len(), self.stream.payload, "a message of another size");
+        if self.stream.touch {
+            let lines = received.payload().iter().step_by(64);
+            black_box(lines.map(|byte| u64::from(*byte)).sum::<u64>());
+        }
         link.consume(received).expect("it is the oldest");
         self.consumed += 1;
         if self.consumed == self.stream.count {
@@ -202,7 +236,8 @@ mod tests {
         for carrier in [Carrier::Tcp, Carrier::Shm] {
             for batch in [1, 32] {
                 // More than the ring holds, so that the source has to wait for room.
-                let stream = Stream { carrier, payload: 64, count: 1000, batch, ring: 4096 };
+                let touch = batch == 1;
+                let stream = Stream { carrier, payload: 64, count: 1000, batch, ring: 4096, touch };
                 assert!(stream.run(cores).unwrap() > Duration::ZERO, "{stream:?}");
             }
         }

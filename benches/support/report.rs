@@ -8,6 +8,7 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tcpshm_driver::Carrier;
 
 use crate::spread::Spread;
 use crate::times::Curve;
@@ -76,6 +77,14 @@ impl fmt::Display for Ratio {
         let Spread { count, min, p50, p90, p99, p99_9, max } = self.spread;
         write!(f, "{:<24} {count:>6}", self.name)?;
         [min, p50, p90, p99, p99_9, max].into_iter().try_for_each(|value| write!(f, " {value:>6.2}"))
+    }
+}
+
+/// What a carrier is called in reports.
+pub fn carrier_name(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Tcp => "tcp",
+        Carrier::Shm => "shm",
     }
 }
 

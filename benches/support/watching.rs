@@ -1,5 +1,7 @@
 //! An application that does nothing but watch its link.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tcpshm_driver::{
@@ -24,11 +26,7 @@ pub struct Watching {
 
 impl Watching {
     /// Runs a client until its link is connected.
-    pub fn connect(
-        &mut self,
-        client: &mut EventLoop<Client>,
-        patience: Duration,
-    ) -> std::io::Result<Instant> {
+    pub fn connect(&mut self, client: &mut EventLoop<Client>, patience: Duration) -> io::Result<Instant> {
         let deadline = Instant::now() + patience;
         loop {
             client.turn(self, Some(patience))?;
@@ -36,7 +34,7 @@ impl Watching {
                 return Ok(at);
             }
             if Instant::now() > deadline {
-                return Err(std::io::ErrorKind::TimedOut.into());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, self.ended.take().unwrap_or_default()));
             }
         }
     }
@@ -60,7 +58,7 @@ impl Handler for Watching {
         self.ended = Some(refused.refusal.to_string());
     }
 
-    fn unreachable(&mut self, _: std::net::SocketAddr, error: &std::io::Error) {
+    fn unreachable(&mut self, _: SocketAddr, error: &io::Error) {
         self.unreachable += 1;
         self.ended = Some(error.to_string());
     }
