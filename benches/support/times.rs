@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::{Counter, Histogram};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::spread::Spread;
 
@@ -12,7 +12,7 @@ use crate::spread::Spread;
 const LONGEST: u64 = 3_600_000_000_000;
 
 /// Points of a distribution: so many of all values, as a part of 1, are not above so many nanoseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Curve(Vec<(f64, f64)>);
 
@@ -20,7 +20,15 @@ impl Curve {
     /// Of what a histogram has recorded: five points for each halving of what is above.
     pub fn of<T: Counter>(histogram: &Histogram<T>) -> Self {
         let points = histogram.iter_quantiles(5);
-        Self(points.map(|point| (point.quantile(), point.value_iterated_to() as f64)).collect())
+        let mut points: Vec<(f64, f64)> =
+            points.map(|point| (point.quantile(), point.value_iterated_to() as f64)).collect();
+        points.dedup();
+        Self(points)
+    }
+
+    /// Its points, from the left.
+    pub fn points(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.iter().copied()
     }
 }
 
