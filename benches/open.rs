@@ -1,7 +1,7 @@
 //! Opening link files that are full of messages, beside reading the same bytes.
 //!
 //! ```text
-//! cargo bench --bench open              # add `-- --quick` for a shorter run
+//! cargo bench --bench open              # add `-- --quick` for a shorter run without the largest
 //! ```
 //!
 //! *open* is `LinkDirectory::open_link`, which looks a file over before it maps it: what a process does that was
@@ -42,7 +42,7 @@ struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: Option<u64>,
     /// Messages in the files
-    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+    #[arg(long, value_delimiter = ',')]
     messages: Vec<u64>,
 }
 
@@ -62,15 +62,17 @@ struct Measured {
 }
 
 fn main() {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    if arguments.messages.is_empty() {
+        let few = vec![1_000, 100_000];
+        arguments.messages = arguments.usual.or_quick([few.clone(), vec![1_000_000]].concat(), few);
+    }
     let rounds = arguments.rounds.unwrap_or(arguments.usual.or_quick(101, 5));
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
     println!("link files with messages of {PAYLOAD} bytes, {rounds} rounds");
     let mut measured: Vec<Measured> = Vec::new();
-    for messages in arguments.messages.iter().copied() {
-        measured.push(measure_open(messages, rounds));
-    }
+    measured.extend(arguments.messages.iter().map(|messages| measure_open(*messages, rounds)));
     let most = arguments.messages.iter().copied().max().unwrap_or(0);
     // An empty file first: its size alone costs something.
     measured.push(measure_login(most, 0, rounds, cores));
