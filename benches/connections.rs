@@ -47,9 +47,6 @@ struct Arguments {
     /// Logins that the server lets be in progress at once, from one address too; its default if nothing is said
     #[arg(long)]
     pending: Option<usize>,
-    /// Rounds of round trips
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: Option<u64>,
     /// Seconds in which nothing happens
     #[arg(long)]
     idle: Option<u64>,
@@ -151,7 +148,7 @@ struct CameBack {
 }
 
 fn measure(arguments: &Arguments, count: u64, most: u64, cores: Cores) -> Found<'_> {
-    let rounds = arguments.rounds.unwrap_or(arguments.usual.or_quick(200, 10));
+    let rounds = arguments.usual.rounds(200, 10);
     let idle = Duration::from_secs(arguments.idle.unwrap_or(arguments.usual.or_quick(10, 1)));
     let place = home().unwrap();
     let [busy_home, free_home] = ["busy", "free"].map(|name| place.path().join(name));

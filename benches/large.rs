@@ -36,9 +36,6 @@ struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     usual: Usual,
-    /// Rounds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: Option<u64>,
     /// Mebibytes of a message
     #[arg(long, value_delimiter = ',')]
     sizes: Vec<usize>,
@@ -64,7 +61,7 @@ fn main() {
     if arguments.sizes.is_empty() {
         arguments.sizes = arguments.usual.or_quick(vec![1, 8, 64], vec![1, 8]);
     }
-    let rounds = arguments.rounds.unwrap_or(arguments.usual.or_quick(11, 3));
+    let rounds = arguments.usual.rounds(11, 3);
     let total = arguments.total.unwrap_or(arguments.usual.or_quick(2048, 128));
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();

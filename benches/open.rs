@@ -38,9 +38,6 @@ struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     usual: Usual,
-    /// Rounds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: Option<u64>,
     /// Messages in the files
     #[arg(long, value_delimiter = ',')]
     messages: Vec<u64>,
@@ -67,7 +64,7 @@ fn main() {
         let few = vec![1_000, 100_000];
         arguments.messages = arguments.usual.or_quick([few.clone(), vec![1_000_000]].concat(), few);
     }
-    let rounds = arguments.rounds.unwrap_or(arguments.usual.or_quick(101, 5));
+    let rounds = arguments.usual.rounds(101, 5);
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
     println!("link files with messages of {PAYLOAD} bytes, {rounds} rounds");

@@ -37,9 +37,6 @@ struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     usual: Usual,
-    /// Kills of each side, over each carrier
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    kills: Option<u64>,
     /// Bytes of both rings
     #[arg(long, default_value_t = 256 * 1024)]
     ring: u64,
@@ -85,7 +82,7 @@ fn main() {
         let side = Side { role, home, carrier, ring: arguments.ring, address };
         return side.live(!arguments.again).unwrap();
     }
-    let kills = arguments.kills.unwrap_or(arguments.usual.or_quick(300, 5));
+    let kills = arguments.usual.rounds(300, 5);
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
     let back_off = BackOff::default().first;

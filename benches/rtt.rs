@@ -35,9 +35,6 @@ struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     usual: Usual,
-    /// Rounds; each makes four batches per carrier
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: Option<u64>,
     /// Bytes of the rings
     #[arg(long, default_value_t = 256 * 1024)]
     ring: u64,
@@ -89,8 +86,8 @@ fn main() {
         return serve(home, arguments.ring, core).unwrap();
     }
     let cores = Cores::find().unwrap();
-    let usual = if cores.is_one() { 5 } else { arguments.usual.or_quick(2000, 400) };
-    let rounds = arguments.rounds.unwrap_or(usual);
+    let rounds =
+        if cores.is_one() { arguments.usual.rounds(5, 5) } else { arguments.usual.rounds(2000, 400) };
     Cores::pin(cores.near).unwrap();
     let Arguments { ring, seed, .. } = arguments;
     println!("round trips of two processes, ring {ring} bytes, {rounds} rounds, seed {seed}");

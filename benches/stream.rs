@@ -24,9 +24,6 @@ struct Arguments {
     #[command(flatten)]
     #[serde(flatten)]
     usual: Usual,
-    /// Rounds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: Option<u64>,
     /// Bytes of the ring
     #[arg(long, default_value_t = 256 * 1024)]
     ring: u64,
@@ -70,8 +67,7 @@ struct Round {
 
 fn main() {
     let arguments = Arguments::parse();
-    let (rounds, scale) = arguments.usual.or_quick((7, 1), (3, 10));
-    let rounds = arguments.rounds.unwrap_or(rounds);
+    let (rounds, scale) = (arguments.usual.rounds(7, 3), arguments.usual.or_quick(1, 10));
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
     let Arguments { ring, batch, .. } = arguments;

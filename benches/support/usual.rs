@@ -14,6 +14,9 @@ pub struct Usual {
     /// A shorter run, which shows that the bench works
     #[arg(long)]
     pub quick: bool,
+    /// Rounds; in each every subject and every floor has its turn
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: Option<u64>,
     /// Write all figures to a file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -27,6 +30,11 @@ impl Usual {
     /// Writes everything that was found, if that is wished.
     pub fn write(&self, found: &impl Serialize) -> io::Result<()> {
         self.json.as_ref().map_or(Ok(()), |path| write_json(path, found))
+    }
+
+    /// How many rounds to make: what was said, or one of these.
+    pub fn rounds(&self, whole: u64, quick: u64) -> u64 {
+        self.rounds.unwrap_or(self.or_quick(whole, quick))
     }
 
     /// One number for a whole run, another one for a quick one.
