@@ -99,25 +99,32 @@ fn main() -> ExitCode {
         write_json(&arguments.against, &found).unwrap();
     }
     if arguments.only.is_some() {
-        found.counts.iter().for_each(|(name, count)| println!("{name:<28}{count:>12.1}"));
+        print(&found);
         return ExitCode::SUCCESS;
     }
-    judge(&Record::read(&arguments.against).unwrap(), &found)
+    judge(&Record::read(&arguments.against).expect("there is a record, or --record writes one"), &found)
 }
 
 fn judge(record: &Record, found: &Record) -> ExitCode {
+    if record.compiler != found.compiler {
+        print(found);
+        println!(
+            "\ninstructions: SKIPPED, the record is for {}, this is {}",
+            record.compiler, found.compiler
+        );
+        return ExitCode::SUCCESS;
+    }
     println!("{}", Verdict::HEADING);
     let verdicts = record.compare(found, TOLERANCE);
     verdicts.iter().for_each(|verdict| println!("{verdict}"));
-    println!();
-    if record.compiler != found.compiler {
-        println!("instructions: SKIPPED, the record is for {}, this is {}", record.compiler, found.compiler);
-        return ExitCode::SUCCESS;
-    }
     let failed = verdicts.iter().filter(|verdict| !verdict.is_well()).count();
     let percent = 100.0 * TOLERANCE;
-    println!("instructions: operations={} failed={failed} tolerance={percent}%", verdicts.len());
+    println!("\ninstructions: operations={} failed={failed} tolerance={percent}%", verdicts.len());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print(found: &Record) {
+    found.counts.iter().for_each(|(name, count)| println!("{name:<28}{count:>12.1}"));
 }
 
 fn compiler() -> String {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::times::{Curve, readable};
 
 const WIDTH: f64 = 960.0;
+/// More, where the legend is longer.
 const HEIGHT: f64 = 480.0;
 /// Of the part with the curves: left, top, right, bottom.
 const INSIDE: [f64; 4] = [80.0, 44.0, 700.0, 420.0];
@@ -48,8 +49,9 @@ pub fn draw(title: &str, curves: &[(String, Curve)]) -> Option<String> {
     let bottom = -most(&mut all().map(|place| -place.1))?;
     let axes = Axes { nines, bottom: bottom.floor().min(top - 1.0), top };
 
+    let height = HEIGHT.max(legend_y(lines.len()) + 20.0);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#808080\">\n"
     );
     let [left, _, right, bottom] = INSIDE;
@@ -65,12 +67,17 @@ pub fn draw(title: &str, curves: &[(String, Curve)]) -> Option<String> {
             .map(|(nines, power)| format!("{:.1},{:.1}", axes.x(*nines), axes.y(*power)))
             .collect();
         let _ = writeln!(svg, "<polyline {stroke} points=\"{}\"/>", points.join(" "));
-        let (x, y) = (right + 24.0, INSIDE[1] + 8.0 + 20.0 * at as f64);
+        let (x, y) = (right + 24.0, legend_y(at));
         let _ = writeln!(svg, "<path {stroke} d=\"M{x:.0} {y:.0}h28\"/>");
         text(&mut svg, x + 36.0, y + 4.0, "start", name);
     }
     svg.push_str("</svg>\n");
     Some(svg)
+}
+
+/// Where a line of the legend stands.
+fn legend_y(line: usize) -> f64 {
+    INSIDE[1] + 8.0 + 20.0 * line as f64
 }
 
 /// Nines and powers of ten of nanoseconds, each point of a curve.
