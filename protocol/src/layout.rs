@@ -4,12 +4,12 @@
 //!      0  magic, version, geometry, session, names, checksum   written once, magic last
 //!   1024  acked  floor  sent_floor  (synced)                   one 128-byte line
 //!   1152  consumed  (consumed_synced)                          one 128-byte line
-//!   1280  nonce  current  previous  boot  (parked)  previous_sent  sent_floor_of   one 128-byte line
+//!   1280  nonce  current  previous  boot  parked  previous_sent  sent_floor_of   one 128-byte line
 //!   4096  frames: `capacity` bytes and an overhang of one largest frame
 //! ```
 //!
-//! Names in parentheses have a place and no use yet: `synced` at 1048, `consumed_synced` at 1160,
-//! `parked` at 1312. They are 0, and readers ignore them.
+//! Names in parentheses have a place and no use yet: `synced` at 1048 and `consumed_synced` at 1160.
+//! They are 0, and readers ignore them.
 
 /// `tcpshm\0\1`: a link file whose header is whole. Written last.
 pub(crate) const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"tcpshm\0\x01");
@@ -45,6 +45,8 @@ pub(crate) const NONCE: usize = 1280;
 pub(crate) const CURRENT: usize = 1288;
 pub(crate) const PREVIOUS: usize = 1296;
 pub(crate) const BOOT: usize = 1304;
+/// Whether the owner sleeps. On the line of the nonce, which a reader has at hand: see `parking.rs`.
+pub(crate) const PARKED: usize = 1312;
 pub(crate) const PREVIOUS_SENT: usize = 1320;
 pub(crate) const SENT_FLOOR_OF: usize = 1328;
 

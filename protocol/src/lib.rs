@@ -50,6 +50,7 @@ mod layout;
 mod liveness;
 pub mod login;
 mod name;
+mod parking;
 mod position;
 mod queue;
 mod reader;

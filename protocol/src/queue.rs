@@ -12,6 +12,7 @@ use crate::geometry::Geometry;
 use crate::header::Header;
 use crate::id::{AttachmentId, BootId, Kind, Nonce, SessionId};
 use crate::layout;
+use crate::parking::Parked;
 use crate::position::{Position, Standing, Undelivered};
 use crate::recover::{self, RecoverError, survey};
 use crate::ring::Ring;
@@ -317,6 +318,18 @@ impl<S: Storage> Queue<S> {
     pub(crate) fn store_previous(&mut self, attachment: Option<AttachmentId>, sent: Position) {
         self.storage.store(layout::PREVIOUS_SENT, sent.get());
         self.storage.store(layout::PREVIOUS, attachment.map_or(0, AttachmentId::get));
+    }
+
+    pub(crate) fn parked(&self) -> Parked {
+        Parked::new(self.storage.load(layout::PARKED))
+    }
+
+    pub(crate) fn store_parked(&mut self, parked: Parked) {
+        self.storage.store(layout::PARKED, parked.get());
+    }
+
+    pub(crate) fn full_fence(&self) {
+        self.storage.full_fence();
     }
 
     pub(crate) fn boot(&self) -> Option<BootId> {

@@ -117,6 +117,13 @@ impl Reader {
         view.load(layout::NONCE) == self.nonce.get() || zoo!(OldMappingRead)
     }
 
+    /// Whether something stands where the next message is expected. Whether it is one, and of this connection,
+    /// [`Reader::take`] finds out.
+    pub(crate) fn has_more<V: Published>(&self, view: &V) -> bool {
+        let word = view.load(self.ring.place(self.expected));
+        word != 0 && !(zoo!(LapTag) && self.rule.is_of_another_place(self.expected, word))
+    }
+
     /// The next message, if it has come. `consumed` is how much of the stream the application has consumed.
     #[inline(always)]
     pub(crate) fn take<'v, V: Published>(

@@ -6,6 +6,7 @@ mod carrier;
 mod digest;
 mod login;
 mod mapped;
+mod sleep;
 
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::control::CloseReason;
 use crate::header::Header;
 use crate::id::{BootId, Kind, Nonce, SessionId};
 use crate::name::Name;
+use crate::parking::Parked;
 use crate::position::{Committed, Delivered, Position, Standing, Undelivered};
 use crate::queue::{Queue, SendError};
 use crate::received::{Brand, Held, Lending, Received, Refused, RefusedReason};
@@ -36,7 +38,8 @@ use carrier::Attached;
 /// * commands: [`claim`](Session::claim), [`send`](Session::send), [`batch`](Session::batch),
 ///   [`consume`](Session::consume), [`hold`](Session::hold), [`close`](Session::close);
 /// * over shared memory [`receive`](Session::receive) takes the messages from a view of the peer's file, and
-///   the connection carries control frames only;
+///   the connection carries control frames only; a host that sleeps says so with [`park`](Session::park), and
+///   [`rouse`](Session::rouse) wakes a peer that does;
 /// * logins: [`record`](Session::record) and [`accept`](Session::accept) on a server,
 ///   [`show`](Session::show) and [`establish`](Session::establish) on a client; both attach a
 ///   connection, [`detach`](Session::detach) ends it.
@@ -52,6 +55,10 @@ pub struct Session<S: Storage> {
     /// Since when the peer has consumed nothing of what it owes: when the first message was waiting, or the
     /// last acknowledgement left some.
     behind_since: Option<(Position, Instant)>,
+    /// Whether this side may sleep, as it says at the next login.
+    may_sleep: bool,
+    /// What its file says of that.
+    parked: Parked,
     attached: Option<Attached>,
 }
 
@@ -63,7 +70,9 @@ impl<S: Storage> Session<S> {
         let lending =
             Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None, lent: false };
         let told = queue.consumed();
-        Ok(Self { header, queue, lending, told, behind_since: None, attached: None })
+        let parked = queue.parked();
+        let (may_sleep, behind_since, attached) = (false, None, None);
+        Ok(Self { header, queue, lending, told, behind_since, may_sleep, parked, attached })
     }
 
     // ---- sending ----
@@ -167,6 +176,7 @@ impl<S: Storage> Session<S> {
     /// The connection is gone. `nonce` is 64 fresh random bits.
     pub fn detach(&mut self, nonce: Nonce) {
         if self.attached.take().is_some() {
+            self.unpark();
             self.queue.stop_writing();
             self.queue.store_nonce(nonce);
         }

@@ -9,9 +9,9 @@ use crate::world::image::at;
 
 /// Where the words stand here, behind the header.
 const WORDS: usize = at::HEADER_END;
-/// Where the frames stand here, behind the words: three of progress, one of consumption, five of logins, of which the
-/// fourth is a position.
-const FRAMES: usize = WORDS + 9 * 8;
+/// Where the frames stand here, behind the words: three of progress, one of consumption, six of logins, of which the
+/// fourth says whether the owner sleeps and the fifth is a position.
+const FRAMES: usize = WORDS + 10 * 8;
 
 /// The bytes of a link file that mean something: header, words and frames, without the gaps between them.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ impl Image {
             (WORDS, at::ACKED, 24),
             (WORDS + 24, at::CONSUMED, 8),
             (WORDS + 32, at::NONCE, 24),
-            (WORDS + 56, at::PREVIOUS_SENT, 16),
+            (WORDS + 56, at::PARKED, 24),
             (FRAMES, at::FRAMES, whole.len() - at::FRAMES),
         ] {
             image.bytes[to..to + len].copy_from_slice(&whole[from..from + len]);
@@ -56,7 +56,7 @@ impl Image {
     /// Feeds everything but the ids of file and logins to `state`.
     pub(crate) fn digest(&self, state: &mut impl Hasher) {
         state.write(&self.bytes[..place(at::NONCE)]);
-        state.write(&self.bytes[place(at::PREVIOUS_SENT)..place(at::SENT_FLOOR_OF)]);
+        state.write(&self.bytes[place(at::PARKED)..place(at::SENT_FLOOR_OF)]);
         state.write(&self.bytes[FRAMES..]);
     }
 
@@ -74,7 +74,7 @@ fn place(offset: usize) -> usize {
         at::ACKED..=1047 => offset - at::ACKED + WORDS,
         at::CONSUMED..=1159 => offset - at::CONSUMED + WORDS + 24,
         at::NONCE..=1303 => offset - at::NONCE + WORDS + 32,
-        at::PREVIOUS_SENT..=1335 => offset - at::PREVIOUS_SENT + WORDS + 56,
+        at::PARKED..=1335 => offset - at::PARKED + WORDS + 56,
         at::FRAMES.. => offset - at::FRAMES + FRAMES,
         _ => panic!("a session has no business with the byte at {offset}"),
     }

@@ -30,6 +30,8 @@ pub mod at {
     pub const CURRENT: usize = 1288;
     /// The attachment before it.
     pub const PREVIOUS: usize = 1296;
+    /// Whether the owner sleeps.
+    pub const PARKED: usize = 1312;
     /// How much a peer at that can have seen of the owner's stream.
     pub const PREVIOUS_SENT: usize = 1320;
     /// The attachment that the floor of what was sent belongs to.

@@ -74,6 +74,16 @@ impl<S: Storage> Queue<S> {
         true
     }
 
+    /// After a look before a sleep: whether the claim that was refused would succeed now. Then there is no more
+    /// patience: the next poll says so.
+    pub(crate) fn would_fit(&mut self) -> bool {
+        let fits = self.wanted.as_ref().is_some_and(|wanted| self.fits(self.tail, wanted.size));
+        if let Some(wanted) = self.wanted.as_mut().filter(|_| fits) {
+            (wanted.polls, wanted.fitting) = (0, PATIENCE);
+        }
+        fits
+    }
+
     /// Whether a message of `len` bytes fits, as far as is known of what the peer has consumed.
     #[inline]
     pub(crate) fn has_room(&self, len: usize) -> bool {

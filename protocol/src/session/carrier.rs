@@ -12,6 +12,7 @@ use crate::header::Header;
 use crate::id::Kind;
 use crate::inbound::{Frame, Inbound, InboundFault};
 use crate::liveness::{AckPacing, Liveness, StallWatch, TimedOut, Timing};
+use crate::parking::Sleeper;
 use crate::position::{Position, Undelivered};
 use crate::queue::{AckFault, Queue};
 use crate::reader::Reader;
@@ -32,8 +33,10 @@ pub(super) struct Attached {
     stall: StallWatch,
     /// On a server, until the first frame shows that the client has stored the attachment.
     pub(super) unproven: bool,
-    /// An ack or heartbeat to send at once, whatever the timers say.
-    greet: bool,
+    /// An ack to send at once, whatever the timers say: it is the first on the connection, or wakes the peer.
+    pub(super) greet: bool,
+    /// Over shared memory: the peer, which may sleep.
+    pub(super) sleeper: Sleeper,
     /// Bytes that the host was given and has not said to be written. No more than these can be.
     offered: usize,
     pub(super) closing: Closing,
@@ -89,6 +92,7 @@ impl Attached {
             stall: StallWatch::new(timing),
             unproven: start.unproven,
             greet: start.greet,
+            sleeper: Sleeper::default(),
             offered: 0,
             closing: Closing::No,
             fault: None,
@@ -160,6 +164,10 @@ impl<S: Storage> Session<S> {
         input: &mut &'a [u8],
     ) -> Result<Option<Event<'a>>, ProtocolError> {
         self.lending.lent = false;
+        if !input.is_empty() && !zoo!(SleptThroughWake) {
+            // What woke the host is read here, and will not wake it again.
+            self.unpark();
+        }
         if zoo!(AcksNotReadWhenFull) && self.queue.is_wanted() && self.lending.held > 0 {
             return Ok(None);
         }

@@ -15,11 +15,11 @@ impl<S: Storage> Session<S> {
 
 impl<S: Storage> Hash for Session<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The header never changes, and stands in the storage.
-        let Self { header: _, queue, lending, told, behind_since: _, attached } = self;
+        // The header never changes, and stands in the storage, as does whether it sleeps.
+        let Self { header: _, queue, lending, told, behind_since: _, may_sleep, parked: _, attached } = self;
         queue.hash(state);
         lending.hash(state);
-        told.hash(state);
+        (told, may_sleep).hash(state);
         attached.hash(state);
     }
 }

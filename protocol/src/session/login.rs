@@ -79,9 +79,10 @@ impl<S: Storage> Session<S> {
         }
     }
 
-    /// A client is about to show this session in a Confirm: stores a fresh nonce, 64 random bits, and
-    /// returns what to show; `None` of an unconfirmed session.
+    /// A client is about to show this session in a Confirm: stores whether it may sleep, and a fresh nonce, 64
+    /// random bits, and returns what to show; `None` of an unconfirmed session.
     pub fn show(&mut self, nonce: Nonce) -> Option<Holding> {
+        self.park_for_login();
         self.queue.store_nonce(nonce);
         self.told = self.queue.consumed();
         let attachment = self.queue.current()?;
@@ -91,7 +92,7 @@ impl<S: Storage> Session<S> {
     /// A server accepts `confirm` for this session, ends any older connection's hold on it, and attaches
     /// the new one.
     ///
-    /// Stored, in this order: the nonce, the attachment that the client showed and what it can have seen at it,
+    /// Stored, in this order: whether it may sleep, the nonce, the attachment that the client showed and what it can have seen at it,
     /// the new attachment, the acknowledgement in `confirm`. Killed anywhere in between, the next login of the same client
     /// resumes: it is still at the attachment it showed.
     pub fn accept(&mut self, now: Instant, confirm: &Confirm, grant: Grant) -> Result<Ready, LoginFault> {
@@ -107,6 +108,7 @@ impl<S: Storage> Session<S> {
             shown.map_or(self.standing(), |held| self.record(Position::ZERO).standing_at(held.attachment));
         self.check_standing(mine, &standing)?;
         self.attached = None;
+        self.park_for_login();
         self.queue.store_nonce(grant.nonce);
         let shown = shown.map(|held| held.attachment);
         let previous = if zoo!(PreviousFromOldCurrent) { self.queue.current() } else { shown };

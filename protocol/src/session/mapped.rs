@@ -23,6 +23,7 @@ impl<S: Storage> Session<S> {
     #[inline(always)]
     pub fn receive<'v, V: Published>(&mut self, view: &'v V) -> Result<Option<Event<'v>>, ProtocolError> {
         self.lending.lent = false;
+        self.unpark();
         let on_memory =
             |attached: &&mut Attached| attached.reader.is_some() && attached.closing != Closing::Heard;
         let Some(attached) = self.attached.as_mut().filter(on_memory) else {
@@ -80,7 +81,7 @@ impl<S: Storage> Session<S> {
 
     /// Until the client's own file shows that it has this attachment, nothing of it counts: cut before,
     /// it would come back with the login before, and with what it had then.
-    fn ends_doubt<V: Published>(&mut self, view: &V) -> bool {
+    pub(super) fn ends_doubt<V: Published>(&mut self, view: &V) -> bool {
         let current = self.queue.current().map(|current| current.get());
         let proven = Some(view.load(layout::CURRENT)) == current || zoo!(PreviousClearedBeforeReady);
         if proven && let Some(attached) = &mut self.attached {
@@ -95,7 +96,7 @@ impl<S: Storage> Session<S> {
     ///
     /// The nonce is looked at behind it: what the peer consumes once it has shown its next Confirm, which
     /// tells less, must not be learned here, or the two would not fit.
-    fn load_ack<V: Published>(&mut self, view: &V) -> Result<(), ProtocolError> {
+    pub(super) fn load_ack<V: Published>(&mut self, view: &V) -> Result<(), ProtocolError> {
         let found = view.load(layout::CONSUMED);
         let reader = self.attached.as_ref().and_then(|attached| attached.reader.as_ref());
         if reader.is_some_and(|reader| !reader.is_present(view)) && !zoo!(ConsumptionPastConfirm) {

@@ -106,6 +106,12 @@ bugs! {
     ReaderStartsAtTold: "D21", "after a change of carrier messages that were delivered are read again";
 
     RelaxedPublish: "D25", "a store that publishes does not release what was written before it";
+    ParkedNotFenced: "D52", "a side that goes to sleep looks once more before its mark is there";
+    PublishedNotFenced: "D52", "a side looks whether its peer sleeps before its message is there";
+    LookAgainForgotten: "D52", "a side that goes to sleep does not look once more";
+    RoomWakeForgotten: "D52", "a sleeping writer is not told of room";
+    SleptThroughWake: "D52", "a side that read what woke it goes on sleeping";
+    WokenAgainAndAgain: "bug", "a sleeping peer is sent a frame for each message";
     LastWordsUnheard: "bug", "a peer's reason is not read once its memory shows that it left";
     RemainderUnread: "bug", "what a peer that is gone had committed to shared memory is not read";
 

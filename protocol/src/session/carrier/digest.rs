@@ -16,12 +16,13 @@ impl Hash for Attached {
             stall: _,
             unproven,
             greet,
+            sleeper,
             offered,
             closing,
             fault,
         } = self;
         (transmit, inbound, reader, acks).hash(state);
-        (unproven, greet, offered).hash(state);
+        (unproven, greet, sleeper, offered).hash(state);
         discriminant(closing).hash(state);
         fault.is_some().hash(state);
     }
