@@ -71,6 +71,8 @@ pub struct Client {
     not_shared: bool,
     /// Whether the next login follows the end of this connection at once.
     at_once: bool,
+    /// Whether the host may sleep while the link is on shared memory.
+    may_sleep: bool,
     scratch: Box<[u8]>,
 }
 
@@ -128,6 +130,7 @@ impl Client {
             telling: false,
             not_shared: false,
             at_once: false,
+            may_sleep: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         };

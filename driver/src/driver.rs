@@ -38,10 +38,10 @@ pub trait Driver {
     fn handle_timeout(&mut self, now: Instant, app: &mut impl Handler);
 
     /// How long the host may sleep at most before it calls [`Driver::handle_timeout`]. Zero while there
-    /// is work left over, and while a link is on shared memory, which no poll can wait for; `None` if nothing
-    /// is ever due.
+    /// is work left over, and while a link is on shared memory, which no poll can wait for unless it is
+    /// [parked](Driver::park); `None` if nothing is ever due.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        if self.has_work() || self.is_polling() {
+        if self.has_work() || (self.is_polling() && !self.is_parked()) {
             return Some(Duration::ZERO);
         }
         self.deadline().map(|deadline| deadline.saturating_duration_since(now))
@@ -62,8 +62,26 @@ pub trait Driver {
     /// Whether a link is on shared memory: then there is something to poll.
     fn is_polling(&self) -> bool;
 
-    /// Whether work was left over, of a budget that was spent or of something that was found by polling, or another
-    /// thread has sent something: then the host should come back without a pause.
+    /// Whether the host may ever [park](Driver::park): peers are told at login, so set it before the first one;
+    /// it holds for links from their next login on. A peer of one that may sleep pays some ten nanoseconds
+    /// for each burst of messages, one of a host that never does pays nothing. Off unless it is set;
+    /// [`EventLoop`](crate::EventLoop) sets it as its strategy needs.
+    fn set_may_sleep(&mut self, may_sleep: bool);
+
+    /// The host has nothing to do and wants to sleep in its poll. Returns whether it may: then nothing is
+    /// there, and whatever comes on shared memory makes an event for this driver, which the peer sees to.
+    ///
+    /// Call it directly before [`Driver::timeout`], which then says how long, and handle what the poll returns, be it
+    /// nothing, with [`Driver::handle_event`] and [`Driver::handle_timeout`]; they end the sleep. On `false`
+    /// something has just come, or is to be written, or a link can only be polled: then poll on.
+    fn park(&mut self) -> bool;
+
+    /// Whether every link on shared memory is parked, and nothing was done since that needs a poll.
+    fn is_parked(&self) -> bool;
+
+    /// Whether work was left over, of a budget that was spent or of something that was found by polling, such as
+    /// a message for a peer that sleeps, or another thread has sent something: then the host should come back to
+    /// [`Driver::handle_timeout`] without a pause, and without further polls.
     fn has_work(&self) -> bool;
 
     /// Reads every live connection without asking the poll first, polls shared memory, and does what is

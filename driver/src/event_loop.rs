@@ -41,19 +41,28 @@ impl<D: Driver> EventLoop<D> {
     /// connections have their turn, however slow the handler is.
     pub const SHARE: Duration = Duration::from_millis(1);
 
+    /// The longest wait, where nothing is due: an epoll counts milliseconds in 31 bits.
+    const LONGEST: Duration = Duration::from_secs(3600);
+    /// How long a link that cannot sleep lies still between two polls where the strategy says to sleep: the least a
+    /// Linux timer takes.
+    const NAP: Duration = Duration::from_micros(50);
+
     /// Registers `driver` with a poll of its own.
     pub fn new(mut driver: D, clock: fn() -> Instant) -> io::Result<Self> {
         let poll = Poll::new()?;
         driver.register(poll.registry(), Self::FOREIGN..usize::MAX)?;
+        let idle = IdleStrategy::default();
+        driver.set_may_sleep(idle.may_sleep());
         // As many as a busy loop finds in one turn; more wait for the next.
         let events = Events::with_capacity(1024);
-        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0, idle: Idle::default() })
+        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0, idle: Idle::new(idle) })
     }
 
-    /// What to do while links are on shared memory and nothing comes. [`IdleStrategy::BackOff`] if nothing
-    /// is set.
+    /// What to do while links are on shared memory and nothing comes. [`IdleStrategy::SLEEP`] if nothing is
+    /// set. Peers are told at login whether this side may sleep, so set it before the first turn.
     #[must_use]
-    pub fn with_idle(self, strategy: IdleStrategy) -> Self {
+    pub fn with_idle(mut self, strategy: IdleStrategy) -> Self {
+        self.driver.set_may_sleep(strategy.may_sleep());
         Self { idle: Idle::new(strategy), ..self }
     }
 
@@ -74,9 +83,15 @@ impl<D: Driver> EventLoop<D> {
     /// `longest`, what is slept here included.
     fn poll_memory(&mut self, app: &mut impl Handler, longest: Duration) -> Duration {
         let (mut finds, mut since) = (0_u32, None);
+        let mut refused = false;
         for _ in 0..Self::POLLS {
             let found = self.driver.poll(app);
             finds += u32::from(found);
+            if found && self.driver.has_work() {
+                // A peer that sleeps has to be woken, say.
+                return Duration::ZERO;
+            }
+            refused &= !found;
             if found && finds.is_multiple_of(Self::FINDS) {
                 let now = (self.clock)();
                 if now.saturating_duration_since(*since.get_or_insert(now)) >= Self::SHARE {
@@ -89,11 +104,17 @@ impl<D: Driver> EventLoop<D> {
                     thread::yield_now();
                     return Duration::ZERO;
                 }
-                Pause::Sleep(_) if self.driver.has_work() => return Duration::ZERO,
+                Pause::Sleep(_) | Pause::Park if self.driver.has_work() => return Duration::ZERO,
+                Pause::Park if longest.is_zero() => return Duration::ZERO,
+                Pause::Park if self.driver.park() => return self.until_due(longest),
+                Pause::Park if !refused => refused = true,
+                Pause::Park => {
+                    // Nothing came, and no sleep: a link from a login at which the peer was not told of any.
+                    thread::sleep(Self::NAP.min(longest));
+                    return Duration::ZERO;
+                }
                 Pause::Sleep(pause) => {
-                    let deadline = self.driver.deadline();
-                    let due = deadline.map(|due| due.saturating_duration_since((self.clock)()));
-                    let pause = pause.min(longest).min(due.unwrap_or(Duration::MAX));
+                    let pause = self.until_due(pause.min(longest));
                     // An epoll waits for whole milliseconds only. A shorter pause has to be slept, which events
                     // do not end: it is as late as a message in shared memory may be noticed anyway.
                     if pause >= Duration::from_millis(1) {
@@ -105,6 +126,13 @@ impl<D: Driver> EventLoop<D> {
             }
         }
         Duration::ZERO
+    }
+
+    /// How long nothing is due, `longest` at most.
+    fn until_due(&self, longest: Duration) -> Duration {
+        let deadline = self.driver.deadline();
+        let due = deadline.map(|due| due.saturating_duration_since((self.clock)()));
+        longest.min(due.unwrap_or(Self::LONGEST))
     }
 
     /// Asks the poll, and does what is to be done.

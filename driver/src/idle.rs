@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Some ten microseconds.
+const SPINS: u32 = 1024;
+/// As many visits to the scheduler and the poll.
+const YIELDS: u32 = 64;
+
 /// How a loop that polls spends its time when nothing comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdleStrategy {
@@ -25,19 +30,45 @@ pub enum IdleStrategy {
         /// The longest sleep, which is how late a message after a pause may be noticed.
         most: Duration,
     },
+    /// Poll for a while, yield for a while, then sleep until the peer says that something came: a link in use
+    /// is as fast as with [`IdleStrategy::Spin`] but for a fence for each burst, and one that is not costs nothing.
+    ///
+    /// A message after a pause costs its sender a write to a socket, and comes when the kernel has woken this
+    /// thread. The peer is told at login: see [`Driver::set_may_sleep`](crate::Driver::set_may_sleep).
+    Sleep {
+        /// Polls in a row that find nothing before the first yield.
+        spins: u32,
+        /// Yields before the sleep.
+        yields: u32,
+    },
+}
+
+impl IdleStrategy {
+    /// Sleeps. Sane on two cores: it spins for some ten microseconds, in which a peer that runs has long
+    /// answered; then yields, since the peer may be waiting for this very core; and then sleeps.
+    pub const SLEEP: Self = IdleStrategy::Sleep { spins: SPINS, yields: YIELDS };
+
+    /// Backs off: waits like [`IdleStrategy::SLEEP`], then sleeps from 50 microseconds, the least a Linux timer takes
+    /// anyway (PR_SET_TIMERSLACK(2const)), to a millisecond. For a peer that must never be kept by a system
+    /// call when it sends.
+    pub const BACK_OFF: Self = IdleStrategy::BackOff {
+        spins: SPINS,
+        yields: YIELDS,
+        least: Duration::from_micros(50),
+        most: Duration::from_millis(1),
+    };
+
+    /// Whether a loop with this strategy ever parks its links, so that their peers have to know.
+    pub fn may_sleep(self) -> bool {
+        matches!(self, IdleStrategy::Sleep { .. })
+    }
 }
 
 impl Default for IdleStrategy {
-    /// Backs off. Sane on two cores: it spins for some ten microseconds, in which a peer that runs has long
-    /// answered; then yields, since the peer may be waiting for this very core; and sleeps from 50
-    /// microseconds, the least a Linux timer takes anyway (PR_SET_TIMERSLACK(2const)), to a millisecond.
+    /// [`IdleStrategy::SLEEP`]: it waits like [`IdleStrategy::BACK_OFF`] as long as something comes within some ten
+    /// microseconds, and costs nothing when nothing does.
     fn default() -> Self {
-        IdleStrategy::BackOff {
-            spins: 1024,
-            yields: 64,
-            least: Duration::from_micros(50),
-            most: Duration::from_millis(1),
-        }
+        Self::SLEEP
     }
 }
 
@@ -58,6 +89,8 @@ pub enum Pause {
     Yield,
     /// Sleep that long, or wait for events that long.
     Sleep(Duration),
+    /// [Park](crate::Driver::park), and if that succeeds wait for events until something is due. If not, poll on.
+    Park,
 }
 
 impl Idle {
@@ -82,7 +115,12 @@ impl Idle {
                     Some(slept) => Pause::Sleep(least.saturating_mul(1 << slept.min(31)).min(most)),
                 }
             }
-            IdleStrategy::SpinThenYield { .. } | IdleStrategy::BackOff { .. } => Pause::None,
+            IdleStrategy::Sleep { spins, yields } if self.dry > spins => {
+                if self.dry - spins <= yields { Pause::Yield } else { Pause::Park }
+            }
+            IdleStrategy::SpinThenYield { .. } | IdleStrategy::BackOff { .. } | IdleStrategy::Sleep { .. } => {
+                Pause::None
+            }
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct Server {
     post: Option<Box<Post>>,
     /// Whether it was shut down.
     is_stopped: bool,
+    /// Whether the host may sleep while links are on shared memory.
+    may_sleep: bool,
     scratch: Box<[u8]>,
 }
 
@@ -109,6 +111,7 @@ impl Server {
             telling: None,
             post: None,
             is_stopped: false,
+            may_sleep: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         })

@@ -67,6 +67,16 @@ impl Driver for Puppet {
         true
     }
 
+    fn set_may_sleep(&mut self, _: bool) {}
+
+    fn park(&mut self) -> bool {
+        false
+    }
+
+    fn is_parked(&self) -> bool {
+        false
+    }
+
     fn has_work(&self) -> bool {
         false
     }

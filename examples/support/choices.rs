@@ -65,6 +65,8 @@ pub enum IdleChoice {
     /// Poll for a while, yield for a while, then sleep up to a millisecond
     #[default]
     BackOff,
+    /// Poll for a while, yield for a while, then sleep until the peer says that something came
+    Sleep,
 }
 
 impl IdleChoice {
@@ -74,7 +76,8 @@ impl IdleChoice {
             IdleChoice::Spin => IdleStrategy::Spin,
             // As many as the default strategy begins with: longer than an answer takes.
             IdleChoice::Yield => IdleStrategy::SpinThenYield { spins: 4096 },
-            IdleChoice::BackOff => IdleStrategy::default(),
+            IdleChoice::BackOff => IdleStrategy::BACK_OFF,
+            IdleChoice::Sleep => IdleStrategy::SLEEP,
         }
     }
 }

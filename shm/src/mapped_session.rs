@@ -30,6 +30,8 @@ pub struct MappedSession {
     faulty: bool,
     /// Messages since the last poll that found none.
     streak: u32,
+    /// Whether the connection has a frame to wake the peer that nobody has been told of.
+    rousing: bool,
 }
 
 /// What a poll found.
@@ -55,7 +57,7 @@ impl MappedSession {
     /// A link that was just opened, without a connection.
     pub fn new(link: OpenLink) -> Self {
         let OpenLink { session, identity } = link;
-        Self { session, identity, peer: None, faulty: false, streak: 0 }
+        Self { session, identity, peer: None, faulty: false, streak: 0, rousing: false }
     }
 
     /// Which file it lies in, for [`LinkDirectory::is_in_place`](crate::LinkDirectory::is_in_place).
@@ -95,6 +97,11 @@ impl MappedSession {
         self.session.move_to(memory, publish)?;
         self.identity = identity;
         Ok(())
+    }
+
+    /// See [`Session::set_may_sleep`].
+    pub fn set_may_sleep(&mut self, may_sleep: bool) {
+        self.session.set_may_sleep(may_sleep);
     }
 
     // ---- login ----
@@ -148,7 +155,7 @@ impl MappedSession {
 
     fn attach(&mut self, peer: Option<PeerFile>) {
         self.peer = peer;
-        (self.faulty, self.streak) = (false, 0);
+        (self.faulty, self.streak, self.rousing) = (false, 0, false);
     }
 
     // ---- a connection ----
@@ -211,16 +218,17 @@ impl MappedSession {
     /// any. Without shared memory there are none.
     ///
     /// No system call, no clock, no allocation. What the handler queues is visible to the peer as it is
-    /// committed; only a connection that is closed needs more, see [`Session::is_closing`].
+    /// committed; a connection that is closed needs more, see [`Session::is_closing`], and so does a peer that
+    /// sleeps, see [`MappedSession::take_rousing`].
     #[inline]
     pub fn poll(&mut self, budget: u32, mut each: impl FnMut(Polled<'_>)) -> bool {
-        let Self { session, peer: Some(peer), faulty, streak, .. } = self else {
+        let Self { session, peer: Some(peer), faulty, streak, rousing, .. } = self else {
             return false;
         };
         let mut taken = 0;
         // Whether the last thing said was a message, which may have been dropped.
         let mut check = false;
-        loop {
+        *streak = loop {
             // NB: one call of `each`, so that the handler can be compiled into this loop. A message that is
             // passed through memory instead costs some tens of nanoseconds, see `benches/rtt.rs`.
             let dropped = if check { session.reclaim() } else { None };
@@ -228,7 +236,7 @@ impl MappedSession {
                 check = false;
                 Polled::Unconsumed(Outbox { session, peer: Some(peer) }, dropped)
             } else if taken == budget || *faulty || session.is_closing() {
-                break;
+                break streak.saturating_add(taken);
             } else {
                 match session.receive(&peer.memory) {
                     Ok(Some(event)) => {
@@ -238,8 +246,7 @@ impl MappedSession {
                     }
                     Ok(None) => {
                         breathe(streak.saturating_add(taken));
-                        *streak = 0;
-                        return taken > 0;
+                        break 0;
                     }
                     Err(fault) => {
                         *faulty = true;
@@ -249,9 +256,30 @@ impl MappedSession {
                 }
             };
             each(polled);
-        }
-        *streak = streak.saturating_add(taken);
+        };
+        *rousing |= session.rouse(&peer.memory);
         taken > 0
+    }
+
+    /// Whether there was something for a peer that sleeps, so that the connection has to be written to: see
+    /// [`Outbox::poll_transmit`]. Says so once.
+    pub fn take_rousing(&mut self) -> bool {
+        std::mem::take(&mut self.rousing)
+    }
+
+    /// Whether [`MappedSession::take_rousing`] would say so.
+    #[inline]
+    pub(crate) fn is_rousing(&self) -> bool {
+        self.rousing
+    }
+
+    /// See [`Session::park`]. Without shared memory there is nothing that its poll would not find.
+    pub fn park(&mut self) -> bool {
+        let Some(peer) = &self.peer else {
+            return true;
+        };
+        self.rousing |= self.session.rouse(&peer.memory);
+        !self.rousing && !self.faulty && self.session.park(&peer.memory)
     }
 
     /// Finds out how much the peer has consumed, if its file tells.
@@ -333,8 +361,12 @@ impl Outbox<'_> {
         self.session.close(reason)
     }
 
-    /// See [`Session::poll_transmit`].
+    /// See [`Session::poll_transmit`]. Whatever was committed or consumed before, a peer that sleeps is woken
+    /// for it: whoever is done with a link ends with this.
     pub fn poll_transmit(&mut self, now: Instant) -> &[u8] {
+        if let Some(peer) = self.peer {
+            self.session.rouse(&peer.memory);
+        }
         self.session.poll_transmit(now)
     }
 

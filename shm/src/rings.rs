@@ -12,6 +12,8 @@ pub struct Rings {
     links: Vec<Option<Box<MappedSession>>>,
     /// The places of those on shared memory.
     mapped: Vec<usize>,
+    /// Whether one of them may have a frame to wake its peer.
+    rousing: bool,
 }
 
 impl Rings {
@@ -64,8 +66,41 @@ impl Rings {
         for at in &self.mapped {
             if let Some(link) = &mut self.links[*at] {
                 any |= link.poll(Self::BURST, |polled| each(*at, polled));
+                self.rousing |= link.is_rousing();
             }
         }
         any
+    }
+
+    /// Tells of each link that has something for a peer that sleeps, so that its connection has to be written
+    /// to, once. Costs a comparison if there is none.
+    pub fn take_rousing(&mut self, mut each: impl FnMut(usize)) {
+        if !std::mem::take(&mut self.rousing) {
+            return;
+        }
+        for at in &self.mapped {
+            if self.links[*at].as_mut().is_some_and(|link| link.take_rousing()) {
+                each(*at);
+            }
+        }
+    }
+
+    /// The host wants to sleep until its poll has something: see [`MappedSession::park`]. Returns whether it may,
+    /// as far as all these links are concerned. The next [`Rings::poll`] ends the sleep.
+    pub fn park(&mut self) -> bool {
+        for at in &self.mapped {
+            let Some(link) = &mut self.links[*at] else { continue };
+            if !link.park() {
+                self.rousing |= link.is_rousing();
+                // Those before it stay as they are until the next poll: at worst they are woken for nothing.
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether the host may go on sleeping, for all that was done since [`Rings::park`].
+    pub fn is_parked(&self) -> bool {
+        self.mapped.iter().all(|at| self.links[*at].as_ref().is_none_or(|link| link.is_parked()))
     }
 }

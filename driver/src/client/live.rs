@@ -98,7 +98,7 @@ impl Client {
             return false;
         };
         let mut attended = Attended { app, post: post.as_deref_mut() };
-        let polled = session.poll(Rings::BURST, |polled| {
+        let found = session.poll(Rings::BURST, |polled| {
             *telling = true;
             if let Some(reason) = tell(polled, &mut attended) {
                 live.ended.get_or_insert(reason);
@@ -106,7 +106,8 @@ impl Client {
             }
             *telling = false;
         });
-        polled || mail
+        *touched |= session.take_rousing();
+        found || mail
     }
 
     /// A handler panicked while it was told of a message on shared memory, and the host went on.

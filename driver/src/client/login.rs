@@ -128,6 +128,7 @@ impl Client {
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         // One nonce for whatever is shown: the server finds it in the file of the session that goes on.
         let nonce = random::nonce();
+        self.session.iter_mut().for_each(|session| session.set_may_sleep(self.may_sleep));
         let held = self.session.as_mut().and_then(|session| session.show(nonce));
         let token = self.reset_token.take().filter(|(from, _)| from == server).map(|(_, token)| token);
         let token = token.filter(|_| held.is_some() || !zoo!(TokenThrownAway));
@@ -137,6 +138,7 @@ impl Client {
             self.proposed = Some(Box::new(MappedSession::new(created)));
         }
         let proposed = self.proposed.as_mut().map(|session| {
+            session.set_may_sleep(self.may_sleep);
             session.show(if zoo!(ProposedNonceDiffers) { random::nonce() } else { nonce });
             Proposal { session: session.id(), streams: streams_of(session) }
         });

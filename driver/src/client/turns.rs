@@ -126,6 +126,29 @@ impl Driver for Client {
         self.is_connected() && self.session.as_ref().is_some_and(|session| session.peer_file().is_some())
     }
 
+    fn set_may_sleep(&mut self, may_sleep: bool) {
+        self.may_sleep = may_sleep;
+    }
+
+    fn park(&mut self) -> bool {
+        if self.telling || self.has_work() {
+            return false;
+        }
+        if !self.is_polling() {
+            return true;
+        }
+        let Some(session) = &mut self.session else {
+            return true;
+        };
+        let parked = session.park();
+        self.touched |= session.take_rousing();
+        parked
+    }
+
+    fn is_parked(&self) -> bool {
+        !self.is_polling() || self.session.as_ref().is_some_and(|session| session.is_parked())
+    }
+
     fn spin(&mut self, now: Instant, app: &mut impl Handler) {
         // On shared memory the connection has next to nothing to say, and a read costs a system call.
         let mapped = self.is_polling();

@@ -184,6 +184,7 @@ impl Server {
             return Err(storage_refusal(client, &error, app));
         }
         let grant = self.grant(admitted, Outcome::Resumed);
+        session.set_may_sleep(self.may_sleep);
         match session.accept(now, confirm, grant, peer) {
             Ok(ready) => Ok(Accepted { session, ready, report: None }),
             Err(fault) => {
@@ -260,6 +261,7 @@ impl Server {
         let created = created.map_err(|error| storage(error, app))?;
         let mut session = Box::new(MappedSession::new(created));
         let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
+        session.set_may_sleep(self.may_sleep);
         let ready = session.accept(now, confirm, grant, peer);
         let ready = ready.map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         // Its file is about to be another session's.

@@ -54,6 +54,18 @@ impl Server {
         self.visit(now, index, app);
     }
 
+    /// Arranges to wake peers that sleep.
+    fn enqueue_rousing(&mut self) {
+        let Self { links, places, queue, .. } = self;
+        links.take_rousing(|index| {
+            if let Some(Place::Live(live)) = places.get_mut(index)
+                && !std::mem::replace(&mut live.queued, true)
+            {
+                queue.push_back(index);
+            }
+        });
+    }
+
     fn visit_queued(&mut self, now: Instant, app: &mut impl Handler) {
         // Those that are queued meanwhile have their turn next time.
         for _ in 0..self.queue.len() {
@@ -173,7 +185,7 @@ impl Driver for Server {
         let mail = self.deliver_mail_to_memory();
         let Self { links, places, queue, telling, post, .. } = self;
         let mut attended = Attended { app, post: post.as_deref_mut() };
-        let polled = links.poll(|index, polled| {
+        let found = links.poll(|index, polled| {
             *telling = Some(index);
             if let Some(reason) = tell(polled, &mut attended)
                 && let Some(Place::Live(live)) = places.get_mut(index)
@@ -185,7 +197,8 @@ impl Driver for Server {
             }
             *telling = None;
         });
-        polled || mail
+        self.enqueue_rousing();
+        found || mail
     }
 
     fn has_work(&self) -> bool {
@@ -196,6 +209,23 @@ impl Driver for Server {
 
     fn is_polling(&self) -> bool {
         !self.links.is_idle()
+    }
+
+    fn set_may_sleep(&mut self, may_sleep: bool) {
+        self.may_sleep = may_sleep;
+    }
+
+    fn park(&mut self) -> bool {
+        if self.telling.is_some() || self.has_work() {
+            return false;
+        }
+        let parked = self.links.park();
+        self.enqueue_rousing();
+        parked
+    }
+
+    fn is_parked(&self) -> bool {
+        self.links.is_parked()
     }
 
     fn spin(&mut self, now: Instant, app: &mut impl Handler) {
