@@ -116,11 +116,15 @@ impl Idle {
                 }
             }
             IdleStrategy::Sleep { spins, yields } if self.dry > spins => {
-                if self.dry - spins <= yields { Pause::Yield } else { Pause::Park }
+                if self.dry - spins <= yields {
+                    Pause::Yield
+                } else {
+                    Pause::Park
+                }
             }
-            IdleStrategy::SpinThenYield { .. } | IdleStrategy::BackOff { .. } | IdleStrategy::Sleep { .. } => {
-                Pause::None
-            }
+            IdleStrategy::SpinThenYield { .. }
+            | IdleStrategy::BackOff { .. }
+            | IdleStrategy::Sleep { .. } => Pause::None,
         }
     }
 }
@@ -161,6 +165,15 @@ mod tests {
         assert_eq!((spin, yield_once, yield_again), (&Pause::None, &Pause::Yield, &Pause::Yield));
         assert_eq!(rest[..3], [50, 100, 150].map(|time| Pause::Sleep(micros(time))));
         assert!(rest[3..].iter().all(|pause| *pause == Pause::Sleep(micros(150))));
+    }
+
+    #[test]
+    fn sleeping_comes_after_spinning_and_yielding_and_is_tried_until_something_comes() {
+        let strategy = IdleStrategy::Sleep { spins: 1, yields: 2 };
+        let pauses = pauses(strategy, 6);
+        assert_eq!(pauses[..3], [Pause::None, Pause::Yield, Pause::Yield]);
+        assert!(pauses[3..].iter().all(|pause| *pause == Pause::Park));
+        assert!(strategy.may_sleep() && !IdleStrategy::BACK_OFF.may_sleep());
     }
 
     #[test]

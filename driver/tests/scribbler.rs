@@ -204,7 +204,7 @@ fn a_scribbler_never_writes_a_byte_of_ours() {
 
 /// A place and a value that are likely to hurt.
 fn scrawl(random: &mut Rng) -> (u64, u64) {
-    let words = [0, 8, 16, 24, 1024, 1032, 1040, CONSUMED, NONCE, NONCE + 8, NONCE + 16];
+    let words = [0, 8, 16, 24, 1024, 1032, 1040, CONSUMED, NONCE, NONCE + 8, NONCE + 16, NONCE + 32];
     let at = match random.u8(..4) {
         0 => words[random.usize(..words.len())],
         1 => FRAMES + TAIL,

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use tcpshm_driver::protocol::login::Outcome;
 use tcpshm_driver::{
-    Admission, Connected, Delivered, Disconnected, Dispute, FileError, Handler, Held, Link, LoginAttempt,
-    LoginRefused, Name, Policy, Quarrel, Received, Refusal, RefusalCode, ResetReport, SessionId, Stalled,
-    Undelivered, UserData, ViewError,
+    Admission, Carrier, Connected, Delivered, Disconnected, Dispute, FileError, Handler, Held, Link,
+    LoginAttempt, LoginRefused, Name, Policy, Quarrel, Received, Refusal, RefusalCode, ResetReport,
+    SessionId, Stalled, Undelivered, UserData, ViewError,
 };
 
 /// What an application does with a message.
@@ -107,6 +107,11 @@ impl App {
             Note::Connected(connected) => Some(connected),
             _ => None,
         })
+    }
+
+    /// What carried them.
+    pub(crate) fn carriers(&self) -> Vec<Carrier> {
+        self.connections().map(|connected| connected.carrier).collect()
     }
 
     /// How its connections ended.

@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod quarrel;
 pub(crate) mod raw;
 pub(crate) mod siege;
+pub(crate) mod sleeper;
 pub(crate) mod stage;
 
 use std::net::SocketAddr;
