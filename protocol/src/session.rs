@@ -175,8 +175,8 @@ impl<S: Storage> Session<S> {
 
     /// The connection is gone. `nonce` is 64 fresh random bits.
     pub fn detach(&mut self, nonce: Nonce) {
+        self.unpark();
         if self.attached.take().is_some() {
-            self.unpark();
             self.queue.stop_writing();
             self.queue.store_nonce(nonce);
         }

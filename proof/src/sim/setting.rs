@@ -24,16 +24,22 @@ pub(super) fn setup(random: &mut Rng) -> Setup {
     };
     let common = geometry(random);
     let midway = random.u8(..4) == 0;
-    let configurations = std::array::from_fn(|_| {
+    let mut configurations: [Configuration; 2] = std::array::from_fn(|_| {
         let geometry = if midway { common } else { geometry(random) };
         let mut configuration = Configuration::new(geometry.capacity(), geometry.largest());
         configuration.policy = if random.u8(..10) < 3 { Policy::Strict } else { Policy::Fresh };
         configuration
     });
+    let directories = if midway { started(common, random) } else { Default::default() };
+    let seed = random.u64(..);
+    // Out of what is drawn anyway, so that the schedules that were kept are still the same.
+    for (bit, configuration) in configurations.iter_mut().enumerate() {
+        configuration.sleeps = seed >> bit & 1 == 1;
+    }
     Setup {
         configurations,
-        directories: if midway { started(common, random) } else { Default::default() },
-        seed: random.u64(..),
+        directories,
+        seed,
         chunks: Chunks::Whole,
         room: random.bool().then(|| random.usize(1..300)),
         carrier: CARRIERS[random.usize(..2)],

@@ -167,8 +167,11 @@ impl Client {
             self.propose(welcome);
         }
         let nonce = self.nonce();
+        let sleeps = self.configuration.sleeps;
+        self.prepare_sleep();
         let held = self.session.as_mut().and_then(|session| session.show(nonce));
         let proposed = self.proposed.as_mut().map(|session| {
+            session.set_may_sleep(sleeps);
             session.show(nonce);
             let Header { outgoing, incoming, .. } = *session.header();
             Proposal { session: session.id(), streams: Streams { client: outgoing, server: incoming } }

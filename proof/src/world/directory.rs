@@ -42,7 +42,7 @@ impl Directory {
     }
 
     /// Whether `other` is what a login may make of this before it is accepted: the main file's nonce is
-    /// another, and if `fresh`, the file that a client proposes is.
+    /// another, and whether its owner may sleep, and if `fresh`, the file that a client proposes is.
     pub(crate) fn is_untouched(&self, other: &Self, fresh: bool) -> bool {
         let same = |one: Option<&[u8]>, other: Option<&[u8]>| match (one, other) {
             (Some(one), Some(other)) => ring::is_same(one, other),

@@ -10,6 +10,7 @@ use tcpshm_protocol::{
 
 use crate::violation::{Invariant, ensure, violate};
 use crate::world::disk::{Disk, Doing};
+use crate::world::image;
 use crate::world::journal::Journal;
 use crate::world::message::Message;
 use crate::world::shared::LiveFile;
@@ -116,6 +117,16 @@ impl Endpoint {
         self.view.is_some()
     }
 
+    /// Whether it looks at nothing until it is woken.
+    pub fn is_asleep(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_parked)
+    }
+
+    /// How often it went to sleep in the session it has, as its file says, and a few times more.
+    pub(crate) fn sleeps(&self) -> u64 {
+        self.disk.content().main().map_or(0, |file| image::load(file, image::at::PARKED) >> 2)
+    }
+
     /// Whether a connection carries the session.
     pub fn is_attached(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_attached)
@@ -209,8 +220,40 @@ impl Endpoint {
         result
     }
 
-    /// Looks once in the peer's file. Whether anything came of it.
+    /// Whether it may sleep, as its peer learns at the login that begins.
+    pub(crate) fn prepare_sleep(&mut self) {
+        let sleeps = self.configuration.sleeps;
+        self.session.iter_mut().for_each(|session| session.set_may_sleep(sleeps));
+    }
+
+    /// What ends every burst: a peer that sleeps is woken for what was done.
+    pub(crate) fn rouse(&mut self) {
+        if let (Some(view), Some(session)) = (&self.view, &mut self.session) {
+            session.rouse(view);
+        }
+    }
+
+    /// It has nothing to do.
+    fn go_to_sleep(&mut self) {
+        if let (Some(view), Some(session)) = (&self.view, &mut self.session) {
+            self.disk.begin(Doing::Other);
+            session.park(view);
+        }
+    }
+
+    /// Looks once in the peer's file, unless it sleeps. Whether anything came of it.
     pub(crate) fn poll(&mut self) -> Result<bool, ProtocolError> {
+        if self.is_asleep() {
+            return Ok(false);
+        }
+        let any = self.look()?;
+        if !any && self.configuration.sleeps {
+            self.go_to_sleep();
+        }
+        Ok(any)
+    }
+
+    fn look(&mut self) -> Result<bool, ProtocolError> {
         let (Some(view), Some(session)) = (self.view.clone(), &mut self.session) else { return Ok(false) };
         if self.disk.is_dead() {
             return Ok(false);

@@ -91,6 +91,8 @@ pub struct Configuration {
     pub silence: Silence,
     /// What it makes of a peer with another history.
     pub policy: Policy,
+    /// Whether it sleeps on shared memory when nothing comes, and then looks at nothing until it is woken.
+    pub sleeps: bool,
 }
 
 impl Configuration {
@@ -98,6 +100,6 @@ impl Configuration {
     pub fn new(capacity: u64, largest: u32) -> Self {
         let geometry = Geometry::new(capacity, largest).expect("a geometry");
         let limits = Limits { send: geometry, accept: geometry };
-        Self { limits, silence: Silence::default(), policy: Policy::Fresh }
+        Self { limits, silence: Silence::default(), policy: Policy::Fresh, sleeps: false }
     }
 }

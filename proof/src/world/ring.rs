@@ -55,11 +55,14 @@ pub(crate) fn frames(image: &[u8]) -> impl Iterator<Item = Option<Standing<'_>>>
     })
 }
 
-/// Whether two images hold the same identity, words and frames; the nonce aside, and what stands in free space.
+/// Whether two images hold the same identity, words and frames; the nonce aside, whether the owner sleeps, and what
+/// stands in free space.
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     let head = |image: &[u8]| {
         let mut head = image[..at::FRAMES].to_vec();
-        head[at::NONCE..at::NONCE + 8].fill(0);
+        for word in [at::NONCE, at::PARKED] {
+            head[word..word + 8].fill(0);
+        }
         head
     };
     let begun = |image: &[u8]| load(image, 0) != 0;

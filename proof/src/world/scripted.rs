@@ -8,7 +8,7 @@ use tcpshm_protocol::{Geometry, Published};
 use crate::world::image::at;
 use crate::world::wire::frame_size;
 
-/// What a session reads of its peer's file over shared memory, and nothing else: three words and the ring,
+/// What a session reads of its peer's file over shared memory, and nothing else: four words and the ring,
 /// written by a test. A handle: clones are the same file.
 #[derive(Clone, Debug)]
 pub struct ScriptedFile(Rc<Content>);
@@ -19,6 +19,7 @@ struct Content {
     nonce: Cell<u64>,
     current: Cell<u64>,
     consumed: Cell<u64>,
+    parked: Cell<u64>,
     ring: RefCell<Vec<u8>>,
 }
 
@@ -27,9 +28,9 @@ impl ScriptedFile {
     pub fn new(geometry: Geometry) -> Self {
         let size = geometry.capacity() + geometry.largest_frame();
         let ring = vec![0; usize::try_from(size).expect("test files are small")];
-        let [nonce, current, consumed] = Default::default();
+        let [nonce, current, consumed, parked] = Default::default();
         let capacity = geometry.capacity();
-        Self(Rc::new(Content { capacity, nonce, current, consumed, ring: RefCell::new(ring) }))
+        Self(Rc::new(Content { capacity, nonce, current, consumed, parked, ring: RefCell::new(ring) }))
     }
 
     /// The peer attaches, or leaves.
@@ -41,6 +42,11 @@ impl ScriptedFile {
     /// The peer has consumed up to `position`.
     pub fn consume(&self, position: u64) {
         self.0.consumed.set(position);
+    }
+
+    /// The peer says whether it sleeps.
+    pub fn park(&self, word: u64) {
+        self.0.parked.set(word);
     }
 
     /// The peer publishes a frame at `start`.
@@ -57,6 +63,7 @@ impl ScriptedFile {
             at::NONCE => self.0.nonce.get(),
             at::CURRENT => self.0.current.get(),
             at::CONSUMED => self.0.consumed.get(),
+            at::PARKED => self.0.parked.get(),
             at::FRAMES.. => crate::world::image::load(&self.0.ring.borrow(), place - at::FRAMES),
             _ => panic!("a reader has no business with the word at {place}"),
         }

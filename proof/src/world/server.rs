@@ -365,6 +365,7 @@ impl Server {
             user_data: UserData::default(),
             timing: Timing::new(self.configuration.silence, hello.silence),
         };
+        self.prepare_sleep();
         let session = promised(self.endpoint.session.as_mut().ok_or("nothing to resume"), Invariant::Decided);
         let ready = promised(session.accept(now, confirm, grant), Invariant::Decided);
         if outcome != Outcome::Resumed {

@@ -146,6 +146,14 @@ pub fn catcher(bug: Bug) -> Catcher {
             "what_is_acknowledged_on_it_frees_nothing",
         ),
         ReaderStartsAtTold => Schedules(500),
+        ParkedNotFenced | PublishedNotFenced | LookAgainForgotten => {
+            proof("the_shared_ring_under_every_interleaving", "asleep::a_message_wakes_whoever_sleeps")
+        }
+        RoomWakeForgotten => {
+            proof("the_shared_ring_under_every_interleaving", "asleep::room_wakes_a_writer_that_sleeps")
+        }
+        SleptThroughWake => Schedules(500),
+        WokenAgainAndAgain => proof("whoever_sleeps_is_woken", "once_for_each_sleep"),
         RelaxedPublish => {
             proof("the_shared_ring_under_every_interleaving", "messages_arrive_whole_once_and_in_order")
         }

@@ -8,6 +8,7 @@
 //! The sessions are the real ones; what is modelled is the memory under them, see [`words`]. Up to three
 //! messages the search is complete; `PROOF_LOOM_MESSAGES` asks for more, with at most three preemptions.
 
+mod asleep;
 mod words;
 
 use std::rc::Rc;
@@ -61,12 +62,18 @@ impl Link {
 
     /// The sender and the receiver.
     fn attach(self) -> [Side; 2] {
+        self.attach_sleepy(false)
+    }
+
+    /// The same, of which each may sleep.
+    fn attach_sleepy(self, may_sleep: bool) -> [Side; 2] {
         let headers =
             [self.sender, self.sender.other()].map(|role| image::header(role, 0x100_3a11, self.geometry));
         let files = [0, 1].map(|side| File::new(image::midway(&headers[side], START, START, 0xa)));
         let sides = [0, 1].map(|side| {
             let storage = Owner::open(&files[side], self.faults[side]);
             let mut session = Session::open(storage, Nonce::new(1)).expect("a sound file");
+            session.set_may_sleep(may_sleep);
             let at = Position::new(START).expect("a multiple of 8");
             let peer = Standing { acked: at, sent: at, consumed: at };
             image::attach_over(Carrier::Shm, &mut session, Clock::new().now(), peer, 0xb);

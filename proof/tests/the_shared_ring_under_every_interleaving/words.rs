@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     PublishesFirst,
     /// A new owner does not store its nonce.
     Unnoticed,
+    /// It looks at the other side without a fence behind what it stored.
+    NoFence,
 }
 
 /// One link file.
@@ -53,7 +55,7 @@ struct Word {
 }
 
 /// The words that the other side may look at, but for those of the ring.
-const BESIDE: [usize; 3] = [at::NONCE, at::CURRENT, at::CONSUMED];
+const BESIDE: [usize; 4] = [at::NONCE, at::CURRENT, at::PARKED, at::CONSUMED];
 
 impl File {
     pub(crate) fn new(image: Vec<u8>) -> Rc<Self> {
@@ -193,6 +195,12 @@ impl Storage for Owner {
         self.flush();
         self.claimed.push(at..at + len);
         self.own.bytes_mut(at, len)
+    }
+
+    fn full_fence(&self) {
+        if self.fault != Fault::NoFence {
+            fence(Ordering::SeqCst);
+        }
     }
 }
 

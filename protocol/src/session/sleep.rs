@@ -119,10 +119,10 @@ impl<S: Storage> Session<S> {
         learned.is_err() || self.queue.would_fit()
     }
 
-    /// The end of a sleep, if there is one.
+    /// The end of a sleep, if there is one. Without a connection there is none, whatever an earlier process left.
     #[inline]
     pub(super) fn unpark(&mut self) {
-        if self.parked.is_asleep() {
+        if self.parked.is_asleep() && self.attached.is_some() {
             self.store_parked(self.parked.awake());
         }
     }

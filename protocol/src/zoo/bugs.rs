@@ -111,7 +111,7 @@ bugs! {
     LookAgainForgotten: "D52", "a side that goes to sleep does not look once more";
     RoomWakeForgotten: "D52", "a sleeping writer is not told of room";
     SleptThroughWake: "D52", "a side that read what woke it goes on sleeping";
-    WokenAgainAndAgain: "bug", "a sleeping peer is sent a frame for each message";
+    WokenAgainAndAgain: "D57", "a sleeping peer is sent a frame for each message";
     LastWordsUnheard: "bug", "a peer's reason is not read once its memory shows that it left";
     RemainderUnread: "bug", "what a peer that is gone had committed to shared memory is not read";
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
-use tcpshm_driver::{CarrierWish, Client, Driver, Idle, Pause};
+use tcpshm_driver::{CarrierWish, Client, Driver, Idle, IdleStrategy, Pause};
 
 use super::worker::Worker;
 
@@ -27,6 +27,7 @@ impl Fleet {
         let poll = Poll::new().map_err(|error| error.to_string())?;
         for (token, client) in clients.iter_mut().enumerate() {
             client.register(poll.registry(), 2 * token..2 * token + 2).map_err(|error| error.to_string())?;
+            client.set_may_sleep(IdleStrategy::default().may_sleep());
         }
         Ok(Self { poll, events: Events::with_capacity(256), clients, idle: Idle::default() })
     }
@@ -36,7 +37,8 @@ impl Fleet {
         let pause = self.poll_memory(worker);
         let now = Instant::now();
         let wait = self.clients.iter().filter_map(|client| client.timeout(now)).fold(wait, Duration::min);
-        // A client on shared memory never lets its host sleep; how much it does is for the idle strategy to say.
+        // A client on shared memory that is not parked never lets its host sleep; how much it does is for the idle
+        // strategy to say.
         let wait = pause.unwrap_or(wait);
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.to_string()),
@@ -57,7 +59,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Polls the links on shared memory, if there are any, and says how long to wait then.
+    /// Polls the links on shared memory, if there are any, and says how long to wait then; `None` if the drivers
+    /// know.
     fn poll_memory(&mut self, worker: &mut Worker) -> Option<Duration> {
         if !self.clients.iter().any(Client::is_polling) {
             return None;
@@ -73,6 +76,11 @@ impl Fleet {
                 Pause::Yield => {
                     thread::yield_now();
                     break;
+                }
+                Pause::Park => {
+                    // Where one does not, its timeout is zero.
+                    self.clients.iter_mut().all(Client::park);
+                    return None;
                 }
                 Pause::Sleep(pause) => {
                     // Less than an epoll can wait for.

@@ -42,6 +42,7 @@ impl Pair {
                 written > 0
             }
             ClientEnd::Stream => {
+                self.client.rouse();
                 let Some(session) = &mut self.client.session else { return false };
                 let written = connection.up.write(session.poll_transmit(now), most);
                 session.handle_transmitted(now, written);
@@ -67,6 +68,7 @@ impl Pair {
                 written > 0
             }
             ServerEnd::Stream(_) => {
+                self.server.rouse();
                 let Some(session) = &mut self.server.session else { return false };
                 let written = connection.down.write(session.poll_transmit(now), most);
                 session.handle_transmitted(now, written);

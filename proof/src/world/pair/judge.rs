@@ -63,16 +63,19 @@ impl Pair {
     }
 
     /// I10: the newest connection, which is at rest, carried each message once, and no more control frames than
-    /// a greeting, an acknowledgement for each message that came, and a heartbeat a second.
+    /// a greeting, an acknowledgement for each message that came, a frame for each time that the peer slept, and a
+    /// heartbeat a second.
     #[track_caller]
     pub fn check_wire(&self) {
         let Some(connection) = self.connections.last() else { return };
         let carried = [Role::Client, Role::Server].map(|role| connection.carried(role));
         let [Some(up), Some(down)] = carried else { return };
-        for (endpoint, mine, theirs) in [(&*self.client, up, down), (&*self.server, down, up)] {
+        let [client, server] = [&*self.client, &*self.server];
+        for (endpoint, peer, mine, theirs) in [(client, server, up, down), (server, client, down, up)] {
             let Some(session) = &endpoint.session else { continue };
             let tail = session.committed().position().get();
-            let once = mine.upto <= tail && mine.controls <= theirs.messages + CONTROLS;
+            let most = theirs.messages + peer.sleeps() + CONTROLS;
+            let once = mine.upto <= tail && mine.controls <= most;
             ensure(once, Invariant::Bounded, || {
                 format!("{:?}: {mine:?} with {theirs:?} from the peer, and a tail of {tail}", endpoint.role)
             });
