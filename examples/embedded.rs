@@ -6,8 +6,8 @@
 //!
 //! Every tick the host sends itself a datagram, and whatever comes by datagram it sends over both links. The
 //! servers answer. After five ticks and all answers it stops. A driver needs from the loop what any socket
-//! needs: a range of tokens, its events, and to be woken in time. A link on shared memory cannot wake
-//! anybody: it is polled, and how the loop idles meanwhile is the host's choice, in [`Host::pause`].
+//! needs: a range of tokens, its events, and to be woken in time. A link on shared memory is polled, and how
+//! the loop idles when nothing comes is the host's choice, in [`Host::pause`]: here it parks the links and sleeps.
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
@@ -25,7 +25,8 @@ use tcpshm_driver::mio::event::Event;
 use tcpshm_driver::mio::net::UdpSocket;
 use tcpshm_driver::mio::{Events, Interest, Poll, Registry, Token};
 use tcpshm_driver::{
-    Client, ClientConfig, Connected, Driver, Handler, Idle, Kind, Link, Pause, Received, Server, ServerConfig,
+    Client, ClientConfig, Connected, Driver, Handler, Idle, IdleStrategy, Kind, Link, Pause, Received,
+    Server, ServerConfig,
 };
 
 const QUESTION: Kind = Kind::new(1).expect("not 0");
@@ -36,6 +37,8 @@ const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
 const POLLS: u32 = 1024;
+/// What the loop does when nothing comes. The peers are told at login.
+const IDLE: IdleStrategy = IdleStrategy::SLEEP;
 
 /// Runs servers and clients in an event loop of its own.
 #[derive(Parser)]
@@ -119,13 +122,15 @@ impl Host {
         };
         for server in &mut servers {
             server.register(registry, tokens(1000))?;
+            server.set_may_sleep(IDLE.may_sleep());
         }
         for client in &mut clients {
             client.register(registry, tokens(2))?;
+            client.set_may_sleep(IDLE.may_sleep());
         }
         let mut datagrams = UdpSocket::bind(local())?;
         registry.register(&mut datagrams, DATAGRAM, Interest::READABLE)?;
-        Ok(Self { servers, clients, datagrams, idle: Idle::default(), ticks: 0, next_tick: None })
+        Ok(Self { servers, clients, datagrams, idle: Idle::new(IDLE), ticks: 0, next_tick: None })
     }
 
     /// Polls shared memory until it is time for the poll, and says how long that may sleep.
@@ -139,6 +144,13 @@ impl Host {
                 Pause::Yield => {
                     thread::yield_now();
                     break;
+                }
+                Pause::Park => {
+                    // Whatever comes on a link that parks is an event; a driver of which one does not has a
+                    // timeout of zero.
+                    self.servers.iter_mut().for_each(|server| _ = server.park());
+                    self.clients.iter_mut().for_each(|client| _ = client.park());
+                    return self.timeout(Instant::now());
                 }
                 // The poll rounds up to milliseconds. `EventLoop` sleeps shorter ones in its thread.
                 Pause::Sleep(pause) => return Some(pause),
@@ -158,7 +170,7 @@ impl Host {
         self.servers.iter().any(Driver::is_polling) || self.clients.iter().any(Driver::is_polling)
     }
 
-    /// How long the poll may sleep without shared memory: as long as nobody has to be woken.
+    /// How long the poll may sleep with nothing to poll or all of it parked: as long as nobody has to be woken.
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let tick = self.next_tick.map(|tick| tick.saturating_duration_since(now));
         let servers = self.servers.iter().filter_map(|server| server.timeout(now));

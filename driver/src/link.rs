@@ -16,7 +16,7 @@ use crate::connection::Connection;
 ///
 /// Over TCP bytes are written to the connection when the handler that was given the link returns, or when
 /// a link that the host asked for is dropped: replies to one event leave together. Over shared memory the
-/// peer sees what is committed at once, and what it has consumed is looked up when the ring looks full and
+/// peer sees what is committed at once, a peer that sleeps is woken for it at that same moment, and what it has consumed is looked up when the ring looks full and
 /// when the host asks for the link: in a handler [`Link::space`] and [`Link::undelivered`] may lag.
 pub struct Link<'l> {
     outbox: Outbox<'l>,

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -199,6 +200,49 @@ fn an_idle_link_is_looked_after_a_few_times_in_a_silence() {
     for (before, after) in before.into_iter().zip(after) {
         assert!(after - before <= 10 * u64::from(silences), "{} turns", after - before);
     }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "what it costs")]
+fn ready_made_loops_that_sleep_answer_each_other() {
+    let strategy = IdleStrategy::Sleep { spins: 16, yields: 1 };
+    let homes = Home::pair(Carrier::Shm);
+    let server = Server::bind(server(homes[1].path())).unwrap();
+    let mut config = client(homes[0].path(), server.local_addresses().unwrap()[0]);
+    config.carrier = wish(Carrier::Shm);
+    let done = AtomicBool::new(false);
+    let mut times = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut events = EventLoop::new(server, Instant::now).unwrap().with_idle(strategy);
+            let mut app = App::with(Habit::Echo);
+            while !done.load(Ordering::Relaxed) {
+                events.turn(&mut app, Some(Duration::from_millis(500))).unwrap();
+            }
+        });
+        let events = EventLoop::new(Client::new(config).unwrap(), Instant::now);
+        let (mut events, mut app) = (events.unwrap().with_idle(strategy), App::default());
+        let mut times = Vec::new();
+        while times.len() < 100 {
+            // Long enough for both to be asleep.
+            events.turn(&mut app, Some(Duration::from_millis(3))).unwrap();
+            let Some(mut link) = events.driver().link(Instant::now()).filter(Link::is_connected) else {
+                continue;
+            };
+            link.send(kind(1), b"ball").unwrap();
+            drop(link);
+            let (start, before) = (Instant::now(), app.received.len());
+            while app.received.len() == before {
+                events.turn(&mut app, None).unwrap();
+            }
+            times.push(start.elapsed());
+        }
+        done.store(true, Ordering::Relaxed);
+        times
+    });
+    times.sort_unstable();
+    println!("there and back, both asleep: median {:?}, longest {:?}", times[50], times[99]);
+    // What is forgotten waits for a heartbeat, a second, each time.
+    assert!(times[50] < Duration::from_millis(200), "{:?}", times[50]);
 }
 
 /// Turns and time on a core, of each of two ready-made loops that have nothing to do.

@@ -63,9 +63,9 @@ pub enum IdleChoice {
     /// Poll on, and let others run between two polls
     Yield,
     /// Poll for a while, yield for a while, then sleep up to a millisecond
-    #[default]
     BackOff,
     /// Poll for a while, yield for a while, then sleep until the peer says that something came
+    #[default]
     Sleep,
 }
 
