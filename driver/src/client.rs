@@ -301,7 +301,8 @@ impl Client {
 
     fn visit(&mut self, now: Instant, app: &mut impl Handler) {
         if self.is_connected() {
-            return self.visit_live(now, app);
+            self.visit_live(now, app);
+            return;
         }
         // A handler that panics meanwhile leaves a client that tries again.
         match std::mem::replace(&mut self.state, State::Waiting { until: Some(now) }) {

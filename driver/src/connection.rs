@@ -40,6 +40,9 @@ pub(crate) struct Connection {
     /// Whether to read on after a short read, until reading blocks: the event that told of the end may be
     /// the one that told of the last bytes, and no other will come.
     read_on: bool,
+    /// Whether nothing says that there is something to read: a host that spins tries all the same, and mostly
+    /// finds nothing.
+    trying: bool,
     writable: bool,
     /// The peer has ended its side, and everything before that was read.
     cut: bool,
@@ -50,10 +53,14 @@ pub(crate) struct Connection {
     delivering: bool,
 }
 
-/// Whether a visit ended because there was nothing to do or because its budget was spent.
+/// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Visit {
+    /// Somebody [tried](Connection::try_to_read), and nothing had come: everything is as it was.
+    Nothing,
+    /// There is nothing more to do.
     Idle,
+    /// The budget was spent.
     More,
 }
 
@@ -69,6 +76,7 @@ impl Connection {
             readable: true,
             // Events of the login are gone.
             read_on: true,
+            trying: false,
             writable: true,
             cut: false,
             broken: None,
@@ -80,6 +88,12 @@ impl Connection {
         self.readable |= ready.readable;
         self.read_on |= ready.ended && !zoo!(EndWithLastBytesMissed);
         self.writable |= ready.writable;
+    }
+
+    /// The next visit reads although nothing says that there is anything, and if there is not, does nothing else.
+    pub(crate) fn try_to_read(&mut self) {
+        self.trying = !self.readable;
+        self.readable = true;
     }
 
     /// A socket may be readable although no event said so.
@@ -107,7 +121,8 @@ impl Connection {
             return Err(error.into());
         }
         self.delivering = true;
-        let visited = self.do_visit(now, session, scratch, budget, app);
+        let trying = std::mem::take(&mut self.trying);
+        let visited = self.do_visit(now, session, scratch, (budget, trying), app);
         self.delivering = false;
         visited
     }
@@ -158,7 +173,7 @@ impl Connection {
         now: Instant,
         session: &mut MappedSession,
         scratch: &mut [u8],
-        budget: usize,
+        (budget, trying): (usize, bool),
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
         let mut spent = 0;
@@ -166,6 +181,9 @@ impl Connection {
             spent += self.read_once(now, session, scratch, app)?;
             if self.cut {
                 return Err(Disconnected::Cut);
+            }
+            if trying && spent == 0 {
+                return Ok(Visit::Nothing);
             }
             self.flush_all(now, session, app)?;
         }
@@ -189,6 +207,9 @@ impl Connection {
         if old <= scratch.len() / MOVED {
             scratch[..old].copy_from_slice(&self.rest);
             let count = self.fill(&mut scratch[old..])?;
+            if old + count == 0 {
+                return Ok(0);
+            }
             let mut input = &scratch[..old + count];
             deliver(now, session, &mut input, app)?;
             self.rest.clear();

@@ -85,9 +85,11 @@ pub trait Driver {
     fn has_work(&self) -> bool;
 
     /// Reads every live connection without asking the poll first, polls shared memory, and does what is
-    /// due: for a host that spins. New connections and sockets that were blocked are still found through
-    /// the poll, so visit that too, every so many turns.
-    fn spin(&mut self, now: Instant, app: &mut impl Handler);
+    /// due: for a host that spins. Returns whether a connection had anything. New connections and sockets that were
+    /// blocked are still found through the poll, so visit that too, every so many turns.
+    ///
+    /// `now` may be some microseconds old: a host need not read its clock in each turn that finds nothing.
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) -> bool;
 
     /// Tells every connected peer that this process stops, and ends all connections. The driver does
     /// nothing from here on.

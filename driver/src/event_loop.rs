@@ -23,6 +23,8 @@ pub struct EventLoop<D> {
     foreign: Vec<Token>,
     /// Turns of [`EventLoop::spin_turn`] since the poll was last asked.
     spun: u32,
+    /// The time in these turns; `None` when it has to be looked at again.
+    time: Option<Instant>,
     idle: Idle,
 }
 
@@ -32,6 +34,8 @@ impl<D: Driver> EventLoop<D> {
     /// Spinning turns between two visits to the poll, which finds new connections: at a microsecond a
     /// turn, one every 64 microseconds.
     pub const SPINS: u32 = 64;
+    /// Spinning turns that find nothing between two looks at the clock, which costs a tenth of such a turn.
+    pub const GLANCE: u32 = 8;
     /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
     pub const POLLS: u32 = 1024;
     /// Polls that find something between two looks at the clock, each worth up to
@@ -55,7 +59,16 @@ impl<D: Driver> EventLoop<D> {
         driver.set_may_sleep(idle.may_sleep());
         // As many as a busy loop finds in one turn; more wait for the next.
         let events = Events::with_capacity(1024);
-        Ok(Self { poll, events, driver, clock, foreign: Vec::new(), spun: 0, idle: Idle::new(idle) })
+        Ok(Self {
+            poll,
+            events,
+            driver,
+            clock,
+            foreign: Vec::new(),
+            spun: 0,
+            time: None,
+            idle: Idle::new(idle),
+        })
     }
 
     /// What to do while links are on shared memory and nothing comes. [`IdleStrategy::SLEEP`] if nothing is
@@ -165,7 +178,7 @@ impl<D: Driver> EventLoop<D> {
     pub fn spin_turn(&mut self, app: &mut impl Handler) -> io::Result<()> {
         self.spun += 1;
         if self.spun >= Self::SPINS {
-            self.spun = 0;
+            (self.spun, self.time) = (0, None);
             return self.visit(app, Some(Duration::ZERO));
         }
         self.foreign.clear();
@@ -174,7 +187,10 @@ impl<D: Driver> EventLoop<D> {
                 self.driver.poll(app);
             }
         }
-        self.driver.spin((self.clock)(), app);
+        let now = *self.time.get_or_insert_with(|| (self.clock)());
+        if self.driver.spin(now, app) || self.spun.is_multiple_of(Self::GLANCE) {
+            self.time = None;
+        }
         Ok(())
     }
 

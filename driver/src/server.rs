@@ -187,7 +187,8 @@ impl Server {
     /// Looks at a place, whatever stands there.
     fn visit(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
         if let Some(Place::Live(_)) = self.places.get_mut(index) {
-            return self.visit_live(now, index, app);
+            self.visit_live(now, index, app);
+            return;
         }
         match self.places.take(index) {
             Some(Place::Pending(pending)) => self.visit_pending(now, index, pending, app),
@@ -198,20 +199,22 @@ impl Server {
     }
 
     /// The link stays in its place meanwhile: a handler that panics takes nothing with it.
-    fn visit_live(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+    fn visit_live(&mut self, now: Instant, index: usize, app: &mut impl Handler) -> Visit {
         let (Some(Place::Live(live)), Some(session)) =
             (self.places.get_mut(index), self.links.get_mut(index))
         else {
-            return;
+            return Visit::Nothing;
         };
         let budget = self.config.link.read_budget;
         let mut attended = Attended { app: &mut *app, post: self.post.as_deref_mut() };
         if let Some(reason) = live.ended.take() {
             let connection = &mut live.connection;
             let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, &mut attended);
-            return self.end_live(now, index, &reason, app);
+            self.end_live(now, index, &reason, app);
+            return Visit::Idle;
         }
         match live.connection.visit(now, session, &mut self.scratch, budget, &mut attended) {
+            Ok(Visit::Nothing) => Visit::Nothing,
             Ok(visit) => {
                 let deadline = session.poll_timeout().into_iter().chain([live.next_check]).min();
                 if let Some(deadline) = deadline {
@@ -220,6 +223,7 @@ impl Server {
                 if visit == Visit::More {
                     self.enqueue(index);
                 }
+                visit
             }
             Err(reason) => {
                 self.telling = Some(index);
@@ -228,6 +232,7 @@ impl Server {
                 });
                 self.telling = None;
                 self.end_live(now, index, &reason, app);
+                Visit::Idle
             }
         }
     }

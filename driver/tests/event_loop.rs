@@ -81,7 +81,9 @@ impl Driver for Puppet {
         false
     }
 
-    fn spin(&mut self, _: Instant, _: &mut impl Handler) {}
+    fn spin(&mut self, _: Instant, _: &mut impl Handler) -> bool {
+        false
+    }
 
     fn shut_down(&mut self, _: Instant, _: &mut impl Handler) {}
 }

@@ -79,7 +79,9 @@ fn a_spinning_owner_sees_mail_without_asking_the_poll(carrier: Carrier) {
         let client = &mut stage.world.clients[0];
         assert!(client.driver.has_work());
         match carrier {
-            Carrier::Tcp => client.driver.spin(now, &mut client.app),
+            Carrier::Tcp => {
+                client.driver.spin(now, &mut client.app);
+            }
             Carrier::Shm => assert!(client.driver.poll(&mut client.app)),
         }
         assert!(is_committed(&ticket) && !client.driver.has_work());

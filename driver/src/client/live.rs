@@ -15,20 +15,24 @@ use crate::watch;
 
 impl Client {
     /// The connection stays in its place meanwhile: a handler that panics takes nothing with it.
-    pub(super) fn visit_live(&mut self, now: Instant, app: &mut impl Handler) {
+    pub(super) fn visit_live(&mut self, now: Instant, app: &mut impl Handler) -> Visit {
         self.touched = false;
         let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
-            return;
+            return Visit::Nothing;
         };
         let budget = self.config.link.read_budget;
         let mut attended = Attended { app: &mut *app, post: self.post.as_deref_mut() };
         if let Some(reason) = live.ended.take() {
             let connection = &mut live.connection;
             let reason = connection.hear_out(reason, now, session, &mut self.scratch, budget, &mut attended);
-            return self.end_live(now, &reason, app);
+            self.end_live(now, &reason, app);
+            return Visit::Idle;
         }
         match live.connection.visit(now, session, &mut self.scratch, budget, &mut attended) {
-            Ok(visit) => self.touched |= visit == Visit::More,
+            Ok(visit) => {
+                self.touched |= visit == Visit::More;
+                visit
+            }
             Err(reason) => {
                 self.telling = true;
                 drain(session, &reason, |polled| {
@@ -36,6 +40,7 @@ impl Client {
                 });
                 self.telling = false;
                 self.end_live(now, &reason, app);
+                Visit::Idle
             }
         }
     }

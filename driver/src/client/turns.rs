@@ -8,6 +8,7 @@ use mio::event::Event;
 use mio::{Registry, Token};
 
 use super::{Client, State};
+use crate::connection::Visit;
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
@@ -149,16 +150,22 @@ impl Driver for Client {
         !self.is_polling() || self.session.as_ref().is_some_and(|session| session.is_parked())
     }
 
-    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) -> bool {
         // On shared memory the connection has next to nothing to say, and a read costs a system call.
-        let mapped = self.is_polling();
+        let (mapped, touched) = (self.is_polling(), self.touched);
+        let mut found = false;
         if let State::Live(live) = &mut self.state
             && !mapped
         {
-            live.connection.set_maybe_readable();
-            self.visit(now, app);
+            if touched {
+                live.connection.set_maybe_readable();
+            } else {
+                live.connection.try_to_read();
+            }
+            found = self.visit_live(now, app) != Visit::Nothing;
         }
         self.do_what_is_due(now, app);
+        found
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {

@@ -206,7 +206,9 @@ impl Trial {
     fn call(&mut self, which: u8) {
         let (server, app) = &mut self.server;
         match which % 4 {
-            0 => server.spin(self.now, app),
+            0 => {
+                server.spin(self.now, app);
+            }
             1 => server.handle_timeout(self.now, app),
             _ => {
                 let (client, app) = &mut self.clients[usize::from(which) / 4 % CLIENTS.len()];

@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 use super::Server;
 use super::places::Place;
 use crate::attended::Attended;
-use crate::connection::tell;
+use crate::connection::{Visit, tell};
 use crate::disconnected::Disconnected;
 use crate::driver::Driver;
 use crate::handler::Handler;
@@ -228,16 +228,18 @@ impl Driver for Server {
         self.links.is_parked()
     }
 
-    fn spin(&mut self, now: Instant, app: &mut impl Handler) {
+    fn spin(&mut self, now: Instant, app: &mut impl Handler) -> bool {
+        let mut found = false;
         for index in 0..self.places.len() {
             // On shared memory the connection has next to nothing to say, and a read costs a system call.
             let mapped = self.links.get(index).is_some_and(|session| session.peer_file().is_some());
             if let Some(Place::Live(live)) = self.places.get_mut(index).filter(|_| !mapped) {
-                live.connection.set_maybe_readable();
-                self.visit(now, index, app);
+                live.connection.try_to_read();
+                found |= self.visit_live(now, index, app) != Visit::Nothing;
             }
         }
         self.do_what_is_due(now, app);
+        found
     }
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
