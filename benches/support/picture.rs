@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::times::{Curve, readable};
 
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1040.0;
 /// More, where the legend is longer.
 const HEIGHT: f64 = 480.0;
 /// Of the part with the curves: left, top, right, bottom.
