@@ -43,8 +43,6 @@ pub enum SenderError {
 pub(crate) struct Post {
     bell: Arc<Bell>,
     wake: Arc<EventFd>,
-    /// Where the wake is registered.
-    registry: Option<Registry>,
     boxes: Vec<Option<Box<Shelf>>>,
     numbers: HashMap<Name, usize>,
     /// Mailboxes that are to be emptied, in turn.
@@ -72,7 +70,6 @@ impl Post {
         Ok(Self {
             bell: Arc::new(Bell::new(Box::new(Arc::clone(&wake)))),
             wake,
-            registry: None,
             boxes: Vec::new(),
             numbers: HashMap::new(),
             due: VecDeque::new(),
@@ -81,10 +78,13 @@ impl Post {
         })
     }
 
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.wake.register(registry, token)?;
-        self.registry = Some(registry.try_clone()?);
-        Ok(())
+    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.wake.register(registry, token)
+    }
+
+    /// Nobody is woken any more: a sender may hold on to the descriptor for a moment longer than the driver lives.
+    pub(crate) fn deregister(&self, registry: &Registry) {
+        self.wake.deregister(registry);
     }
 
     // ---- senders ----
@@ -259,14 +259,6 @@ impl Post {
     }
 }
 
-impl Drop for Post {
-    fn drop(&mut self) {
-        if let Some(registry) = &self.registry {
-            self.wake.deregister(registry);
-        }
-    }
-}
-
 impl Sink for Outbox<'_> {
     fn is_waiting_for_room(&self) -> bool {
         self.session().is_waiting_for_room()
@@ -279,5 +271,42 @@ impl Sink for Outbox<'_> {
 
     fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Committed, SendError> {
         Outbox::send(self, kind, payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { messages: 4, bytes: 64 };
+
+    fn name(number: usize) -> Name {
+        format!("peer-{number}").parse().unwrap()
+    }
+
+    #[test]
+    fn mailboxes_that_nobody_uses_any_more_are_forgotten_and_others_are_not() {
+        let mut post = Post::new().unwrap();
+        let kept: Vec<_> = (0..10).map(|number| post.open(&name(number), BOUNDS, 8)).collect();
+        let ticket = post.open(&name(10), BOUNDS, 8).try_send(Kind::new(1).unwrap(), b"waits").unwrap();
+        for number in 11..2_000 {
+            drop(post.open(&name(number), BOUNDS, 8));
+        }
+        assert!(post.boxes.len() <= 2 * SWEEP, "{} mailboxes", post.boxes.len());
+        assert!(kept.iter().all(|sender| post.sender(sender.peer()).is_some()));
+        assert!(post.sender(&name(10)).is_some() && ticket.try_outcome().is_none());
+    }
+
+    #[test]
+    fn a_note_of_a_number_that_is_another_mailboxs_by_now_does_no_harm() {
+        let mut post = Post::new().unwrap();
+        let sender = post.open(&name(1), BOUNDS, 8);
+        post.bell.ring(0);
+        post.bell.ring(7);
+        assert!(post.has_work());
+        assert_eq!(post.collect(), 1);
+        assert_eq!(post.next_due().map(|(number, peer)| (number, peer.clone())), Some((0, name(1))));
+        assert!(post.next_due().is_none() && !post.has_work());
+        drop(sender);
     }
 }

@@ -27,7 +27,6 @@ impl EventFd {
         registry.register(&mut SourceFd(&self.0.as_raw_fd()), token, Interest::READABLE)
     }
 
-    /// A sender may hold on to the descriptor for longer than its driver lives.
     pub(crate) fn deregister(&self, registry: &Registry) {
         // One that is not registered is what is wanted.
         let _ = registry.deregister(&mut SourceFd(&self.0.as_raw_fd()));

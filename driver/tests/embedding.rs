@@ -141,6 +141,26 @@ fn a_dropped_driver_leaves_nothing_registered_and_nothing_open() {
 }
 
 #[test]
+fn a_dropped_driver_leaves_nothing_registered_and_nothing_open_although_its_senders_stay() {
+    let _alone = alone();
+    let mut stage = Stage::new();
+    let epoll = stage.world.poll.as_raw_fd();
+    let (registered_before, open) = (registered(epoll), descriptors());
+    let senders = [
+        stage.world.clients[0].driver.sender().unwrap(),
+        stage.world.at_server().driver.sender(&name("client")).unwrap(),
+    ];
+    assert_eq!((registered(epoll), descriptors()), (registered_before + 2, open + 2), "one for each driver");
+    stage.world.clients[0].driver.sender().unwrap();
+    assert_eq!((registered(epoll), descriptors()), (registered_before + 2, open + 2), "and no more");
+    stage.stop_client();
+    stage.stop_server();
+    assert_eq!(registered(epoll), registered_before - 3, "a connection at both ends, and a listener");
+    assert!(descriptors() < open);
+    assert!(senders.iter().all(|sender| sender.try_send(kind(1), b"").is_err()));
+}
+
+#[test]
 fn a_client_dropped_at_any_moment_of_its_login_leaves_nothing_registered() {
     let _alone = alone();
     let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());

@@ -94,6 +94,9 @@ impl Client {
         let Some(mut post) = self.post.take() else {
             return;
         };
+        if let Some(registry) = &self.registry {
+            post.deregister(registry);
+        }
         if let Some(session) = self.session.as_deref_mut() {
             let peer = session.peer().clone();
             post.empty(&peer, &mut session.outbox());
@@ -108,7 +111,7 @@ pub(crate) fn open_post<'p>(
     registered: Option<(&Registry, Token)>,
 ) -> io::Result<&'p mut Post> {
     if post.is_none() {
-        let mut new = Post::new()?;
+        let new = Post::new()?;
         if let Some((registry, token)) = registered {
             new.register(registry, token)?;
         }

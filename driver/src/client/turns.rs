@@ -79,7 +79,7 @@ impl Driver for Client {
         if tokens.len() < 2 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a client needs two tokens"));
         }
-        if let Some(post) = &mut self.post {
+        if let Some(post) = &self.post {
             post.register(registry, Token(tokens.start + 1))?;
         }
         self.registry = Some(registry.try_clone()?);

@@ -130,6 +130,9 @@ impl Server {
         let Some(mut post) = self.post.take() else {
             return;
         };
+        if let Some(registry) = &self.registry {
+            post.deregister(registry);
+        }
         for index in self.live.values() {
             if let Some(session) = self.links.get_mut(*index) {
                 let peer = session.peer().clone();

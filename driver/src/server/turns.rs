@@ -149,7 +149,7 @@ impl Driver for Server {
         if tokens.len() <= self.listeners.len() + 1 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too few tokens for the listeners"));
         }
-        if let Some(post) = &mut self.post {
+        if let Some(post) = &self.post {
             post.register(registry, Token(tokens.end - 1))?;
         }
         for (index, listener) in self.listeners.iter_mut().enumerate() {
