@@ -68,7 +68,8 @@ fn can_be_run(command: &str) -> bool {
         });
     }
     if let Some(example) = after(command, "--example ") {
-        return is_file(format!("examples/{example}.rs"));
+        let package = after(command, " -p ").unwrap_or("examples");
+        return is_file(format!("{package}/{example}.rs"));
     }
     if let Some(bench) = after(command, "--bench ") {
         return is_file(format!("benches/{bench}.rs"));
