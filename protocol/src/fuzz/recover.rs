@@ -1,5 +1,6 @@
 //! A link file that may hold anything.
 
+use super::session::{Shared, word};
 use super::{Bytes, geometry};
 use crate::frame::{FrameHeader, FrameRule};
 use crate::geometry::Geometry;
@@ -7,34 +8,75 @@ use crate::header::Header;
 use crate::id::{Nonce, Role, SessionId};
 use crate::layout;
 use crate::position::Position;
-use crate::recover::survey;
+use crate::recover::{RecoverError, survey};
 use crate::session::Session;
-use crate::storage::Memory;
+use crate::storage::{Memory, Published};
 
 /// How many lengths of frames an input can put right.
 const MARKS: usize = 12;
 
-/// A file ends in a typed error, or in a state that satisfies what every file must; either way it is
-/// looked at without a change, and opening it twice is opening it once.
+/// A file ends in a typed error and is left as it was, or in a state that satisfies what every file must.
+/// Opening it twice is opening it once, changes no frame, and takes a number of steps that follows from the
+/// size of the ring.
 pub fn recover(bytes: &[u8]) {
     let image = image(&mut Bytes(bytes));
     let memory = Memory::from_image(image.clone());
     let surveyed = survey(&memory);
     assert_eq!(memory.image(), image, "looking changes nothing");
-    let opened = Session::open(memory, Nonce::new(1));
-    match (surveyed, opened) {
-        (Err(surveyed), Err(opened)) => assert_eq!(surveyed, opened),
+    let file = Shared::of(memory);
+    match (surveyed, open(&file, Nonce::new(1))) {
+        (Err(surveyed), Err(opened)) => {
+            assert_eq!(surveyed, opened);
+            assert_eq!(file.stores(), 0, "{opened} after a store");
+            assert_eq!(file.image(), image, "{opened}, and the file is another one");
+        }
         (Ok(survey), Ok(session)) => {
             assert_eq!(survey.standing(), session.standing());
             assert_eq!(survey.undelivered(), session.undelivered());
             check(&session, &image);
+            check_change(&image, &file.image(), &OPENED);
+            check_again(&session, &file.image());
         }
         (surveyed, opened) => panic!("surveyed {surveyed:?}, opened {opened:?}"),
     }
 }
 
+/// What the first opening of a file may change, and what any other may.
+const OPENED: [usize; 4] = [layout::CONSUMED, layout::SENT_FLOOR, layout::SENT_FLOOR_OF, layout::NONCE];
+const OPENED_AGAIN: [usize; 1] = [layout::NONCE];
+
+/// Opens a file in a number of steps that follows from its size, with a store for each word that may change.
+fn open(file: &Shared, nonce: Nonce) -> Result<Session<Shared>, RecoverError> {
+    let opened = Session::open(file.clone(), nonce);
+    let most = match &opened {
+        Ok(session) => session.header().outgoing.capacity(),
+        Err(_) => file.size().saturating_sub(layout::FRAMES) as u64,
+    };
+    assert!(file.loads() <= 64 + most / 4, "{} words were read of {most} bytes of frames", file.loads());
+    assert!(file.stores() <= OPENED.len() as u64, "{} stores", file.stores());
+    opened
+}
+
+/// A process that is killed here leaves `image`, and the next one finds what this one found.
+fn check_again(session: &Session<Shared>, image: &[u8]) {
+    let file = Shared::of(Memory::from_image(image));
+    let again = open(&file, Nonce::new(2)).expect("what was opened opens again");
+    assert_eq!(again.standing(), session.standing());
+    assert_eq!(again.undelivered(), session.undelivered());
+    check_change(image, &file.image(), &OPENED_AGAIN);
+}
+
+/// Nothing but these words differs.
+fn check_change(before: &[u8], after: &[u8], words: &[usize]) {
+    let mut expected = before.to_vec();
+    for at in words {
+        expected[*at..at + 8].copy_from_slice(&after[*at..at + 8]);
+    }
+    assert_eq!(after, expected);
+}
+
 /// What is true of every file that opens.
-fn check(session: &Session<Memory>, image: &[u8]) {
+fn check(session: &Session<Shared>, image: &[u8]) {
     let standing = session.standing();
     let owed = session.undelivered();
     let capacity = session.header().outgoing.capacity();
@@ -45,10 +87,6 @@ fn check(session: &Session<Memory>, image: &[u8]) {
     assert!(standing.consumed.get() >= word(image, layout::CONSUMED));
     assert!(owed.upto.get() >= word(image, layout::FLOOR));
     assert!(session.space() < capacity);
-}
-
-fn word(image: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(*image[at..].first_chunk().expect("a word of the header page"))
 }
 
 fn image(bytes: &mut Bytes<'_>) -> Vec<u8> {
@@ -79,7 +117,7 @@ fn image(bytes: &mut Bytes<'_>) -> Vec<u8> {
     for at in [layout::CONSUMED, layout::CURRENT, layout::PREVIOUS] {
         image[at..at + 8].copy_from_slice(&bytes.word().to_le_bytes());
     }
-    if how & 32 == 0 {
+    if how & 64 == 0 {
         image.copy_within(layout::CURRENT..layout::CURRENT + 8, layout::SENT_FLOOR_OF);
     }
     let lens: Vec<_> = (0..MARKS).map(|_| bytes.byte()).collect();

@@ -234,14 +234,28 @@ pub(super) struct Shared {
     memory: Memory,
     copy: Rc<RefCell<Memory>>,
     stores: Rc<Cell<u64>>,
+    /// Words that were read, of bytes too.
+    loads: Rc<Cell<u64>>,
 }
 
 impl Shared {
     pub(super) fn formatted(header: &Header) -> Self {
         let mut memory = Memory::zeroed(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut memory, Nonce::new(1));
+        Self::of(memory)
+    }
+
+    pub(super) fn of(memory: Memory) -> Self {
         let copy = Rc::new(RefCell::new(memory.clone()));
-        Self { memory, copy, stores: Rc::default() }
+        Self { memory, copy, stores: Rc::default(), loads: Rc::default() }
+    }
+
+    pub(super) fn stores(&self) -> u64 {
+        self.stores.get()
+    }
+
+    pub(super) fn loads(&self) -> u64 {
+        self.loads.get()
     }
 
     pub(super) fn image(&self) -> Vec<u8> {
@@ -255,10 +269,12 @@ impl Published for Shared {
     }
 
     fn load(&self, at: usize) -> u64 {
+        self.loads.set(self.loads.get() + 1);
         self.memory.load(at)
     }
 
     fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        self.loads.set(self.loads.get() + len.div_ceil(8) as u64);
         self.memory.bytes(at, len)
     }
 }
