@@ -9,7 +9,7 @@ mod reader;
 mod recover;
 mod session;
 
-use crate::frame::{FrameHeader, FrameRule};
+use crate::frame::{ACK, FrameHeader, FrameRule};
 use crate::geometry::Geometry;
 use crate::id::{Role, SessionId};
 use crate::inbound::{Frame, Inbound};
@@ -53,8 +53,8 @@ fn geometry(bytes: &mut Bytes<'_>) -> Geometry {
     Geometry::new(capacity, u32::try_from(largest).expect("at most 488")).expect("it fits")
 }
 
-/// Parses a stream that starts at a position from the input: each frame is within its limits, has one
-/// encoding of its first word, and takes bytes; a fault repeats itself.
+/// Parses a stream that starts at a position from the input: each frame is within its limits, takes bytes, and
+/// is written again as exactly those; a fault repeats itself.
 pub fn frame(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
     let geometry = geometry(&mut bytes);
@@ -77,8 +77,10 @@ pub fn frame(bytes: &[u8]) {
         match inbound.take(&mut input, start, start) {
             Ok(None) => return assert_eq!(input, before, "an incomplete frame stays"),
             Ok(Some(frame)) => {
-                check_frame(&frame, geometry);
-                assert!(input.len() + 16 <= before.len(), "each frame takes at least its header");
+                let taken = &before[..before.len() - input.len()];
+                assert!(taken.len() >= 16, "each frame takes at least its header");
+                check_limits(&frame, geometry);
+                assert_eq!(written(&frame, &rule), taken, "{frame:?}");
             }
             Err(fault) => {
                 assert_eq!(input, before, "a fault takes nothing");
@@ -89,7 +91,27 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-fn check_frame(frame: &Frame<'_>, geometry: Geometry) {
+/// The bytes of a frame. Its acknowledgement may be no position: that is not the parser's business.
+fn written(frame: &Frame<'_>, rule: &FrameRule) -> Vec<u8> {
+    let (mut bytes, ack) = match frame {
+        Frame::Message { start, kind, ack, payload, .. } => {
+            let header = rule.header(*start, *kind, u32::try_from(payload.len()).expect("short"));
+            let mut bytes = header.word().to_le_bytes().to_vec();
+            bytes.resize(header.payload().start, 0);
+            bytes.extend_from_slice(payload);
+            bytes.resize(header.padding().end, 0);
+            (bytes, ack)
+        }
+        Frame::Control { control, ack } => {
+            let (bytes, len) = control.encode(Position::ZERO);
+            (bytes[..len].to_vec(), ack)
+        }
+    };
+    bytes[ACK..ACK + 8].copy_from_slice(&ack.to_le_bytes());
+    bytes
+}
+
+fn check_limits(frame: &Frame<'_>, geometry: Geometry) {
     if let Frame::Message { start, end, payload, .. } = frame {
         assert!(payload.len() <= geometry.largest() as usize);
         assert_eq!(
