@@ -52,7 +52,7 @@ fn kills_server(event: &Event) -> bool {
         | Kind::Relapse
         | Kind::Limits
         | Kind::Behave => server,
-        Kind::Rename | Kind::Hostile => true,
+        Kind::Rename => true,
         _ => false,
     }
 }
