@@ -15,12 +15,12 @@
 //! carried ([`crate::world`]), I11 by a second run without the failing link, I12 wherever something is refused,
 //! and I2 and I13 when the faults have stopped.
 //!
-//! Links share little here: one server's process that dies for all of them, the clock of the events, and whatever the
-//! code under test has in statics. So I11 shows that sessions and logins have nothing in common, and nothing of what
-//! a driver has for all of its links: sockets, tokens, budgets, places, the directory. For these the driver's
-//! own tests stand, over real sockets: `driver/tests/hostile_neighbour.rs` (the same traces with and without a hostile
-//! client), `budgets.rs`, `slow_consumer.rs`, `scribbler.rs`, `panics.rs`, and the `hostile_*.rs`, whose good
-//! client must have an echo every second turn.
+//! Links share little here: a server's process that dies for all of them, and whatever the code under test has in
+//! statics. So I11 shows that sessions and logins have nothing in common, and nothing of what a driver has for
+//! all of its links: sockets, tokens, budgets, places, the directory. For those the driver's own tests stand,
+//! over real sockets: `driver/tests/hostile_neighbour.rs` (the same traces with and without a hostile client),
+//! `budgets.rs`, `slow_consumer.rs`, `scribbler.rs`, `panics.rs`, and the other `hostile_*.rs`, whose good client
+//! must have an echo every second turn.
 
 mod act;
 mod apart;
