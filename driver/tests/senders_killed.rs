@@ -114,6 +114,8 @@ fn whatever_was_said_to_be_committed_is_in_the_file(carrier: Carrier) {
         said.extend(heard.try_iter());
     }
     // What the last one left is in its file: somebody who only looks after that sends nothing of his own.
+    // From here on time passes again, which the last acknowledgements wait for.
+    world.pass(Duration::from_millis(1));
     let mut heir = client(homes[0].path(), address);
     heir.link.limits = limits(1 << 16, 512);
     heir.carrier = wish(carrier);
