@@ -54,10 +54,13 @@ fn two_lenient_sides_begin_anew_and_report_what_was_owed() {
             let keeper = if loser == Role::Client { &*pair.server } else { &*pair.client };
             let reports: Vec<_> =
                 keeper.notes.iter().filter(|note| matches!(note, Note::Reset { .. })).collect();
-            let [Note::Reset { mine, theirs }] = reports[..] else { panic!("{reports:?}") };
+            let [Note::Reset { mine: Some(mine), theirs }] = reports[..] else { panic!("{reports:?}") };
             // Frames of 16 and 56 behind two of 24 and 32 that were consumed.
             assert_eq!((mine.messages, mine.upto.get() - mine.from.get()), (2, 72));
             assert_eq!(*theirs, None, "whoever lost everything cannot say what it owed");
+            let loser = if loser == Role::Client { &*pair.client } else { &*pair.server };
+            let told = Note::Reset { mine: None, theirs: Some(*mine) };
+            assert_eq!(loser.count(|note| *note == told), 1, "and is told what the other did");
             let kept = keeper.disk.content();
             let kept: Vec<_> = kept.kept().collect();
             assert_eq!(kept.len(), 1);

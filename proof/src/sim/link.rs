@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tcpshm_protocol::login::{Outcome, RefusalCode};
-use tcpshm_protocol::{InboundFault, ProtocolError, Role};
+use tcpshm_protocol::{InboundFault, ProtocolError, Role, Undelivered};
 
 use crate::sim::counters::Counters;
 use crate::sim::event::Event;
@@ -15,6 +15,7 @@ use crate::world::disk::Directory;
 use crate::world::endpoint::{Endpoint, Note, Policy};
 use crate::world::pair::{Pair, Setup, Snapshot};
 use crate::world::ruling::{Row, Ruling};
+use crate::world::truth::Truth;
 
 /// Two processes that have a link, the copies of their files that lie about, and what was seen of them.
 #[derive(Debug)]
@@ -137,6 +138,9 @@ impl Link {
                     _ => false,
                 };
                 ensure(!trouble || self.tainted.get(), Invariant::Decided, || format!("{role:?}: {note:?}"));
+                if let Note::Reset { theirs: Some(theirs), .. } = note {
+                    self.judge_told(role.other(), theirs, &mut counters);
+                }
             }
             for reason in std::mem::take(&mut self.endpoint_mut(role).refusals) {
                 counters.count(names::of_refused_reason(&reason));
@@ -146,6 +150,30 @@ impl Link {
         for code in std::mem::take(&mut self.pair.server.bad_logins) {
             self.count(names::of_refusal(code));
         }
+    }
+
+    /// I8 and I2: what a reset reports of the peer is what the peer said of itself. Something of it may have been
+    /// consumed, since that is not known, but whatever was not is in it. That it was the whole truth when the
+    /// peer said it was looked at then.
+    fn judge_told(&self, peer: Role, report: &Undelivered, counters: &mut Counters) {
+        let (peer, mine) = (self.endpoint(peer), &self.endpoint(peer.other()).history);
+        // A side whose past was exchanged since then may know nothing of it.
+        let tainted = self.tainted.get();
+        let sound = |truth: &Truth, consumed: usize| {
+            let [from, upto] = [report.from, report.upto].map(|at| truth.committed_below(at.get()));
+            let ends = [truth.end(from), truth.end(upto)] == [report.from.get(), report.upto.get()];
+            ends && report.messages == (upto - from) as u64 && from <= consumed
+        };
+        let said = peer.told.iter().filter(|(_, told)| told == report).any(|(session, _)| {
+            let consumed = mine.read(*session, |truth| truth.consumed.len()).unwrap_or(0);
+            tainted || peer.history.read(*session, |truth| sound(truth, consumed)) == Some(true)
+        });
+        ensure(said, Invariant::Decided, || format!("a reset tells of {report}, of {:?}", peer.told));
+        counters.count(if tainted {
+            "reset: tells of a peer with a copy about"
+        } else {
+            "reset: tells of the peer"
+        });
     }
 
     /// Once both sides are in a session that began after the copies were made, no copy is about any more.

@@ -1,6 +1,6 @@
 //! What an application does with a link, and what it must never see.
 
-use tcpshm_protocol::{Delivered, Kind, Received, RefusedReason, SendError, Session};
+use tcpshm_protocol::{Delivered, Kind, Received, RefusedReason, SendError, Session, Undelivered};
 
 use crate::violation::{Invariant, ensure};
 use crate::world::disk::Doing;
@@ -172,16 +172,29 @@ impl Endpoint {
 
     // ---- what it knows ----
 
-    /// What a reset is about to report is what was committed and is not known to be consumed.
-    pub(super) fn check_report(&self, old: &Session<Journal>) {
-        let report = old.undelivered();
-        let owed = self
-            .history
-            .read(old.id().get(), |truth| truth.committed.len() - truth.committed_below(report.from.get()));
-        let messages = owed.unwrap_or_default();
-        ensure(report.messages == messages as u64, Invariant::Decided, || {
-            format!("a reset reports {report}, and {messages} messages are owed")
+    /// What is about to be reported, here or to the peer, is what was committed and is not known to be consumed:
+    /// all of it up to the last message, and nothing else.
+    pub(super) fn check_report(&self, session: &Session<Journal>) -> Undelivered {
+        let report = session.undelivered();
+        let owed = self.history.read(session.id().get(), |truth| {
+            let known = truth.committed_below(report.from.get());
+            (truth.end(known), truth.ends()[0], (truth.committed.len() - known) as u64)
         });
+        if let Some(owed) = owed {
+            let told = (report.from.get(), report.upto.get(), report.messages);
+            ensure(told == owed, Invariant::Decided, || format!("told is {report}, and owed are {owed:?}"));
+        } else {
+            ensure(report.messages == 0, Invariant::Decided, || format!("{report} of nothing"));
+        }
+        report
+    }
+
+    /// The same, to the peer.
+    pub(super) fn tell(&mut self) -> Option<Undelivered> {
+        let session = self.session.as_ref()?;
+        let (id, report) = (session.id().get(), self.check_report(session));
+        self.told.push((id, report));
+        Some(report)
     }
 
     /// What it is about to do, written down before it does it.

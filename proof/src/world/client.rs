@@ -72,6 +72,7 @@ impl Client {
     pub(crate) fn kill(&mut self) {
         self.kill_process();
         (self.proposed, self.token, self.disputed) = (None, None, false);
+        self.peer_undelivered = None;
     }
 
     /// Starts the process on what the disk holds.
@@ -176,7 +177,7 @@ impl Client {
             let Header { outgoing, incoming, .. } = *session.header();
             Proposal { session: session.id(), streams: Streams { client: outgoing, server: incoming } }
         });
-        let undelivered = self.session.as_ref().filter(|_| held.is_some()).map(Session::undelivered);
+        let undelivered = held.and_then(|_| self.tell());
         let disputed = self.disputed && held.is_some();
         let token = self.token.take();
         self.shown = Some(self.say(held.is_some(), before, token.is_some(), disputed));
@@ -251,9 +252,12 @@ impl Client {
             self.disk.switch();
             let old = std::mem::replace(&mut self.endpoint.session, self.proposed.take());
             self.forget_lent();
-            old.iter().for_each(|old| self.endpoint.check_report(old));
             let theirs = self.peer_undelivered.take();
-            self.notes.extend(old.map(|old| Note::Reset { mine: old.undelivered(), theirs }));
+            let mine = old.map(|old| self.endpoint.check_report(&old));
+            // One whose Ready was lost is resumed, and is a reset all the same.
+            if ready.outcome == Outcome::Reset || mine.is_some() || theirs.is_some() {
+                self.notes.push(Note::Reset { mine, theirs });
+            }
         }
         self.view = view;
         self.connected();

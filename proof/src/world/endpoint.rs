@@ -5,7 +5,8 @@ use std::fmt;
 use std::time::Instant;
 
 use tcpshm_protocol::{
-    Delivered, Event, Held, Name, Nonce, ProtocolError, RecoverError, RefusedReason, Role, Session, SessionId,
+    Delivered, Event, Held, Name, Nonce, ProtocolError, RecoverError, RefusedReason, Role, Session,
+    SessionId, Undelivered,
 };
 
 use crate::violation::{Invariant, ensure, violate};
@@ -39,6 +40,8 @@ pub struct Endpoint {
     pub salt: u64,
     /// What it really did, for each session.
     pub history: History,
+    /// What it told the peer that it is owed, and of which session, in this life and all before.
+    pub(crate) told: Vec<(u128, Undelivered)>,
     /// With which of the other's pasts it is connected.
     pub(super) connected_to: u32,
     /// What the other side really did.
@@ -75,6 +78,7 @@ impl Endpoint {
             delivered: Vec::new(),
             salt: 0,
             history: History::default(),
+            told: Vec::new(),
             connected_to: 0,
             peer_history: History::default(),
             neighbour: None,

@@ -59,8 +59,8 @@ pub enum Note {
     Writable,
     /// The link was reset; what this side's stream still owed, and the peer's as far as it is told.
     Reset {
-        /// This side's.
-        mine: Undelivered,
+        /// This side's; `None` if it had nothing.
+        mine: Option<Undelivered>,
         /// The peer's.
         theirs: Option<Undelivered>,
     },

@@ -9,7 +9,7 @@ use tcpshm_protocol::login::{
 };
 use tcpshm_protocol::{
     AttachmentId, Challenge, Grant, Header, Position, Published, ResetToken, Role, Session, SessionId,
-    Timing, Undelivered, ViewFault, survey,
+    Timing, ViewFault, survey,
 };
 
 use crate::violation::Invariant;
@@ -286,7 +286,7 @@ impl Server {
         view: Option<LiveFile>,
     ) {
         if outcome != Outcome::Resumed {
-            self.begin(header, confirm);
+            self.begin(header, confirm, outcome);
         } else if live {
             // The older connection delivers nothing more from here on.
             self.notes.push(Note::Replaced);
@@ -332,7 +332,7 @@ impl Server {
     }
 
     /// Makes the file of a fresh session. The old one stays in its place until the new one is accepted.
-    fn begin(&mut self, header: &Header, confirm: &Confirm) {
+    fn begin(&mut self, header: &Header, confirm: &Confirm, outcome: Outcome) {
         // Whatever it did in it before a loss of all files is forgotten: nobody ever heard of it.
         self.history.change(header.session.get(), |truth| *truth = Truth::default());
         let nonce = self.nonce();
@@ -340,11 +340,11 @@ impl Server {
         let mut file = self.disk.create_fresh(Header::file_size(header.outgoing).expect("small"));
         header.format(&mut file, nonce);
         let session = sound(Session::open(file, nonce));
-        if let Some(old) = self.endpoint.session.replace(session) {
-            self.endpoint.forget_lent();
-            self.endpoint.check_report(&old);
-            let note = Note::Reset { mine: old.undelivered(), theirs: confirm.undelivered };
-            self.notes.push(note);
+        self.endpoint.forget_lent();
+        let old = self.endpoint.session.replace(session);
+        let mine = old.map(|old| self.endpoint.check_report(&old));
+        if outcome == Outcome::Reset || mine.is_some() {
+            self.notes.push(Note::Reset { mine, theirs: confirm.undelivered });
         }
     }
 
@@ -386,7 +386,7 @@ impl Server {
             refusal.token = self.token;
         }
         if policy {
-            refusal.undelivered = self.undelivered();
+            refusal.undelivered = self.tell();
         }
         self.refuse(visit, refusal);
     }
@@ -394,10 +394,6 @@ impl Server {
     fn refuse(&mut self, visit: &mut Visit, refusal: Refusal) {
         self.notes.push(Note::Refused(refusal.code));
         visit.login.refuse(&refusal);
-    }
-
-    fn undelivered(&self) -> Option<Undelivered> {
-        self.session.as_ref().map(Session::undelivered)
     }
 }
 

@@ -63,6 +63,11 @@ impl Truth {
         self.committed.partition_point(|(end, _)| *end <= position)
     }
 
+    /// Where the first `number` messages that it committed end.
+    pub fn end(&self, number: usize) -> u64 {
+        number.checked_sub(1).map_or(self.base[0], |last| self.committed[last].0)
+    }
+
     /// What was under way is done.
     pub(crate) fn finish(&mut self) {
         if let Some(Intent { committed, consumed }) = self.intent.take() {
