@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::sync::Once;
 
 /// What must hold after every event.
@@ -89,6 +89,17 @@ pub fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
     })
 }
 
+/// Runs to the end, or until one of these invariants does not hold, and says which it was. Whatever else goes
+/// wrong goes on doing so.
+pub fn forgive(invariants: &[Invariant], run: impl FnOnce()) -> Option<Violation> {
+    let panic = catch_unwind(AssertUnwindSafe(run)).err()?;
+    match panic.downcast::<Violation>() {
+        Ok(violation) if invariants.contains(&violation.invariant) => Some(*violation),
+        Ok(violation) => resume_unwind(violation),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
 thread_local! {
     /// While a run is being watched: the message and the place of its panic.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -152,5 +163,17 @@ mod tests {
         let Err(Failure::Violation(violation)) = theirs else { panic!("{theirs:?}") };
         assert_eq!(violation.invariant, Invariant::Typed);
         assert_eq!(catch(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn what_is_forgiven_is_told_and_what_is_not_goes_on() {
+        let run = |invariant| catch(|| forgive(&[Invariant::Ordered], || violate(invariant, "it")));
+        let violation = |invariant| Violation { invariant, text: "it".into() };
+        assert_eq!(run(Invariant::Ordered), Ok(Some(violation(Invariant::Ordered))));
+        let fenced = violation(Invariant::Fenced);
+        assert_eq!(run(Invariant::Fenced), Err(Failure::Violation(fenced)));
+        let ours =
+            catch(|| forgive(&[Invariant::Ordered], || assert!(std::hint::black_box(false), "a slip")));
+        assert!(matches!(ours, Err(Failure::Harness(text)) if text.contains("a slip")));
     }
 }

@@ -83,6 +83,8 @@ pub const REQUIRED: &[&str] = &[
     "takeover: over shared memory",
     "carrier: changed with messages unacked",
     "copy: restored, and its positions fit",
+    "files: damaged",
+    "damage: went unnoticed",
     "held: over a reconnect",
     "time: jump beyond the timeout",
     "time: went back",

@@ -5,11 +5,8 @@ use tcpshm_protocol::{Geometry, Limits, Role};
 
 use crate::sim::event::{Event, Kind};
 use crate::sim::link::Link;
-use crate::sim::names;
-use crate::sim::witness::open_damaged;
 use crate::world::disk::Doing;
 use crate::world::endpoint::{App, Policy};
-use crate::world::image::{self, at};
 use crate::world::pair::Snapshot;
 
 impl Link {
@@ -113,32 +110,6 @@ impl Link {
         self.pair.vanish_client();
         self.pair.put_in_place(other);
         self.count("files: a clone in place of the original");
-    }
-
-    fn damage(&mut self, side: Role, a: u8, b: u8) {
-        let directory = self.endpoint(side).disk.content();
-        let Some(file) = directory.main() else { return };
-        let mut image = file.to_vec();
-        let place = match a % 5 {
-            0 => usize::from(b),
-            1 => at::ACKED + usize::from(b % 24),
-            2 => at::CONSUMED + usize::from(b % 8),
-            // Where the frames that count begin.
-            _ => {
-                let start = image::load(&image, at::ACKED) & (image::load(&image, 16) - 1);
-                at::FRAMES + usize::try_from(start).expect("a small ring") + usize::from(b % 24)
-            }
-        };
-        let place = place.min(image.len() - 8);
-        if a & 0x10 == 0 {
-            image[place] ^= 1 << (a >> 5);
-        } else {
-            image[place / 8 * 8..][..8].fill(b);
-        }
-        self.count("files: damaged");
-        if let Some(error) = open_damaged(image) {
-            self.count(names::of_recover_error(&error));
-        }
     }
 
     // ---- configuration ----

@@ -107,6 +107,17 @@ impl Link {
         sights.into_iter().for_each(|sight| self.count(sight));
     }
 
+    /// What was said meanwhile is nobody's business.
+    pub(super) fn forget_what_was_said(&mut self) {
+        self.pair.rulings.clear();
+        self.pair.sights.clear();
+        self.pair.server.bad_logins.clear();
+        for (side, role) in [Role::Client, Role::Server].into_iter().enumerate() {
+            self.endpoint_mut(role).refusals.clear();
+            self.noted[side] = self.endpoint(role).notes.len();
+        }
+    }
+
     /// I8: each login ended as the model says.
     fn judge_decisions(&mut self) {
         for ruling in std::mem::take(&mut self.pair.rulings) {

@@ -26,6 +26,7 @@ mod act;
 mod apart;
 pub mod command;
 pub mod counters;
+mod damage;
 pub mod event;
 mod faults;
 mod finish;

@@ -202,6 +202,11 @@ impl Disk {
         self.state.borrow_mut().witness = Some(witness);
     }
 
+    /// From now on no image is shown to anybody. Returns who was watching.
+    pub fn unwatch(&self) -> Option<Box<dyn Witness>> {
+        self.state.borrow_mut().witness.take()
+    }
+
     /// What the owner was doing when it died, and whether more of it was to come.
     pub fn death(&self) -> Option<(Doing, bool)> {
         let state = self.state.borrow();

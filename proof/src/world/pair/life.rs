@@ -7,6 +7,7 @@ use tcpshm_protocol::Role;
 use super::{ClientEnd, Pair};
 use crate::world::disk::Directory;
 use crate::world::endpoint::Endpoint;
+use crate::world::ruling::Found;
 use crate::world::truth::Truth;
 
 /// One side's state at some moment.
@@ -117,6 +118,18 @@ impl Pair {
 
     fn endpoint_mut(&mut self, role: Role) -> &mut Endpoint {
         if role == Role::Client { &mut self.client } else { &mut self.server }
+    }
+
+    /// A side is killed, finds its file as `image`, which opens, and starts. What it did in that session is what the
+    /// file says.
+    pub fn suffer(&mut self, role: Role, image: &[u8]) {
+        let mut found = self.snapshot(role);
+        if let Some(main) = found.directory.main_mut() {
+            *main = image.to_vec();
+        }
+        let session = Found::read(image).map_or(0, |found| found.session);
+        found.truths.remove(&session);
+        self.restore(found);
     }
 
     /// A side loses everything.
