@@ -27,6 +27,8 @@ mod apart;
 pub mod command;
 pub mod counters;
 mod damage;
+#[cfg(test)]
+mod elsewhere;
 pub mod event;
 mod faults;
 mod finish;
