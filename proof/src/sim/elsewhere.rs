@@ -93,6 +93,61 @@ pub(super) const ELSEWHERE: &[Elsewhere] = &[
     },
 ];
 
+/// Faults that the simulator does not inject, since what they meet is the driver's and the directory's code, which
+/// it does not run.
+pub(super) const FAULTS: &[Elsewhere] = &[
+    Elsewhere {
+        name: "a handler panics",
+        because: "it is called by a driver",
+        shown_by: [
+            "driver/tests/panics.rs",
+            "a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over",
+        ],
+    },
+    Elsewhere {
+        name: "a handler panics over a panic, or over a timer",
+        because: "it is called by a driver",
+        shown_by: ["driver/tests/panics_again.rs", "a_panic_in_the_handler_of_a_timer_loses_no_timer"],
+    },
+    Elsewhere {
+        name: "a host is cloned, and both run",
+        because: "a link has one client here; of a clone, original and copy take turns",
+        shown_by: [
+            "driver/tests/identity_busy.rs",
+            "a_cloned_client_takes_the_link_at_most_once_and_the_two_are_not_served_by_turns",
+        ],
+    },
+    Elsewhere {
+        name: "a host is cloned, and both run, over shared memory",
+        because: "a link has one client here; of a clone, original and copy take turns",
+        shown_by: [
+            "driver/tests/identity_busy.rs",
+            "a_cloned_client_is_refused_while_the_original_is_on_shared_memory",
+        ],
+    },
+    Elsewhere {
+        name: "opening, renaming, removing or listing fails",
+        because: "the directory is a double whose host would be tested, not the real one",
+        shown_by: [
+            "proof/tests/a_failing_call_costs_nothing_but_time.rs",
+            "whichever_of_the_first_calls_fails_nothing_is_lost_and_the_next_try_succeeds",
+        ],
+    },
+    Elsewhere {
+        name: "a switch fails half way",
+        because: "a switch is one step here",
+        shown_by: ["shm/src/interrupted.rs", "a_switch_that_failed_half_way_is_finished_by_calling_it_again"],
+    },
+    Elsewhere {
+        name: "a kill between keeping aside and renaming",
+        because: "a switch is one step here",
+        shown_by: [
+            "shm/src/interrupted.rs",
+            "a_switch_killed_anywhere_is_finished_and_what_it_replaces_is_kept",
+        ],
+    },
+];
+
 /// What means nothing if it never happens: that a process died elsewhere than in a place that is asked for, and
 /// that a damaged file was noticed by what came of it only.
 pub(super) const OPTIONAL: &[&str] = &["crash: inside something else", "damage: broke a promise"];
@@ -153,7 +208,7 @@ mod tests {
 
     #[test]
     fn each_test_that_shows_something_instead_is_there() {
-        for Elsewhere { name, because, shown_by: [file, test] } in ELSEWHERE {
+        for Elsewhere { name, because, shown_by: [file, test] } in ELSEWHERE.iter().chain(FAULTS) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
             let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
             let alone =
