@@ -99,6 +99,8 @@ fn messages(link: Link) {
 fn room(link: Link) {
     let [mut sender, mut receiver] = Sleeper::pair(link);
     (0..2).for_each(|number| sender.send(number));
+    // The first look of all wakes whoever sleeps, and is not what this is about.
+    receiver.rouse();
     let sending = thread::spawn(move || sender.send(2));
     // They are there: it has nothing to wait for.
     receiver.take(2);
