@@ -276,9 +276,9 @@ fn a_large_message_gets_its_room_although_an_application_takes_every_bit_of_it(c
             link.consume(received).unwrap();
         }
         (0..5).for_each(|_| world.turn());
+        assert!(world.clients[0].app.sent < 1_000, "{} went before it", world.clients[0].app.sent);
         is_committed(&ticket)
     });
-    assert!(world.clients[0].app.sent < 1_000, "{} went before it", world.clients[0].app.sent);
     // And the application goes on.
     let (sent, told) = (world.clients[0].app.sent, world.clients[0].app.told);
     world.at_server().app.habit = Habit::Consume;
