@@ -121,7 +121,11 @@ impl Post {
         numbers.retain(|_, number| {
             let shelf = boxes[*number].as_ref();
             let is_used = shelf.is_some_and(|shelf| {
-                shelf.standing != Standing::Empty || Arc::strong_count(shelf.delivery.mailbox()) > 1
+                let mailbox = shelf.delivery.mailbox();
+                // What a sender left before it went may still be in the bell only.
+                shelf.standing != Standing::Empty
+                    || Arc::strong_count(mailbox) > 1
+                    || mailbox.holds_anything()
             });
             if !is_used {
                 boxes[*number] = None;
@@ -308,5 +312,18 @@ mod tests {
         assert_eq!(post.next_due().map(|(number, peer)| (number, peer.clone())), Some((0, name(1))));
         assert!(post.next_due().is_none() && !post.has_work());
         drop(sender);
+    }
+
+    #[test]
+    fn what_a_sender_left_before_it_went_is_not_swept_away() {
+        let mut post = Post::new().unwrap();
+        let kept: Vec<_> = (0..SWEEP - 1).map(|number| post.open(&name(number), BOUNDS, 8)).collect();
+        let sender = post.open(&name(SWEEP), BOUNDS, 8);
+        drop(sender.try_send(Kind::new(1).unwrap(), b"waits").unwrap());
+        drop(sender);
+        let _one_more = post.open(&name(SWEEP + 1), BOUNDS, 8);
+        assert_eq!(post.collect(), 1);
+        assert_eq!(post.next_due().map(|(_, peer)| peer.clone()), Some(name(SWEEP)));
+        drop(kept);
     }
 }

@@ -84,17 +84,17 @@ impl Delivery {
 
     /// Nothing that waits can be committed, for this reason. What comes later may be.
     pub(crate) fn refuse_all(&mut self, reason: NotAccepted) -> Standing {
-        loop {
-            if !self.meet(None) {
-                return Standing::More;
-            }
-            if self.taken.is_empty() {
-                return Standing::Empty;
-            }
-            while !self.taken.is_empty() {
-                self.settle_front(SendOutcome::NotAccepted(reason));
-            }
+        if !self.meet(None) {
+            return Standing::More;
         }
+        if self.taken.is_empty() {
+            return Standing::Empty;
+        }
+        while !self.taken.is_empty() {
+            self.settle_front(SendOutcome::NotAccepted(reason));
+        }
+        // Senders may have filled it again meanwhile, and the loop has other things to do.
+        Standing::More
     }
 
     /// Commits what was taken, as far as `left` goes. Returns whether the link would take more.

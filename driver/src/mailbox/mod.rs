@@ -179,6 +179,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether something was accepted that has no outcome.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.lock().messages > 0
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that can panic is done under the lock half way, and what is left then is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
