@@ -139,6 +139,9 @@ impl Host {
             return self.timeout(Instant::now());
         }
         for _ in 0..POLLS {
+            if self.has_work() {
+                return Some(Duration::ZERO);
+            }
             match self.poll_memory(app) {
                 Pause::None => hint::spin_loop(),
                 Pause::Yield => {
@@ -164,6 +167,11 @@ impl Host {
         let found = self.servers.iter_mut().fold(false, |found, server| found | server.poll(app));
         let found = self.clients.iter_mut().fold(found, |found, client| found | client.poll(app));
         self.idle.after(found)
+    }
+
+    /// Somebody has to be woken, say, or a budget was spent.
+    fn has_work(&self) -> bool {
+        self.servers.iter().any(Driver::has_work) || self.clients.iter().any(Driver::has_work)
     }
 
     fn is_polling(&self) -> bool {

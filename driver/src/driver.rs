@@ -88,7 +88,8 @@ pub trait Driver {
     /// due: for a host that spins. Returns whether a connection had anything. New connections and sockets that were
     /// blocked are still found through the poll, so visit that too, every so many turns.
     ///
-    /// `now` may be some microseconds old: a host need not read its clock in each turn that finds nothing.
+    /// `now` may be some microseconds old: a host need not read its clock in each turn in which neither this nor
+    /// [`Driver::poll`] finds anything.
     fn spin(&mut self, now: Instant, app: &mut impl Handler) -> bool;
 
     /// Tells every connected peer that this process stops, and ends all connections. The driver does

@@ -100,8 +100,11 @@ impl<D: Driver> EventLoop<D> {
         for _ in 0..Self::POLLS {
             let found = self.driver.poll(app);
             finds += u32::from(found);
-            if found && self.driver.has_work() {
-                // A peer that sleeps has to be woken, say.
+            if self.driver.has_work() {
+                // A peer that sleeps has to be woken, say, or another thread has sent something on a link over TCP.
+                if found {
+                    self.idle.after(true);
+                }
                 return Duration::ZERO;
             }
             refused &= !found;
@@ -165,8 +168,8 @@ impl<D: Driver> EventLoop<D> {
                 self.foreign.push(event.token());
             }
         }
-        // What waited while we slept ends the sleeping.
-        if self.driver.is_polling() && self.driver.poll(app) {
+        // What waited while we slept ends the sleeping. Work that was left over goes first.
+        if self.driver.is_polling() && !self.driver.has_work() && self.driver.poll(app) {
             self.idle.after(true);
         }
         self.driver.handle_timeout(now, app);
@@ -184,7 +187,10 @@ impl<D: Driver> EventLoop<D> {
         self.foreign.clear();
         if self.driver.is_polling() {
             for _ in 0..Self::POLLS / Self::SPINS {
-                self.driver.poll(app);
+                if self.driver.poll(app) {
+                    // Nobody knows how long that took.
+                    self.time = None;
+                }
             }
         }
         let now = *self.time.get_or_insert_with(|| (self.clock)());

@@ -36,6 +36,15 @@ struct Puppet {
     /// How long a poll takes.
     takes: Duration,
     polls: u32,
+    left_over: bool,
+    /// What time it was told while it span.
+    spun_at: Vec<Instant>,
+}
+
+impl Puppet {
+    fn new(finds: bool, takes: Duration, deadline: Option<Instant>) -> Self {
+        Self { finds, deadline, takes, polls: 0, left_over: false, spun_at: Vec::new() }
+    }
 }
 
 impl Driver for Puppet {
@@ -78,10 +87,11 @@ impl Driver for Puppet {
     }
 
     fn has_work(&self) -> bool {
-        false
+        self.left_over
     }
 
-    fn spin(&mut self, _: Instant, _: &mut impl Handler) -> bool {
+    fn spin(&mut self, now: Instant, _: &mut impl Handler) -> bool {
+        self.spun_at.push(now);
         false
     }
 
@@ -91,7 +101,7 @@ impl Driver for Puppet {
 /// One turn of a sleepy loop. Returns how often it polled.
 #[track_caller]
 fn polls_of_a_turn(finds: bool, takes: Duration, deadline: Option<Instant>) -> u32 {
-    let puppet = Puppet { finds, deadline, takes, polls: 0 };
+    let puppet = Puppet::new(finds, takes, deadline);
     let mut event_loop = EventLoop::new(puppet, || CLOCK.get()).unwrap().with_idle(SLEEPY);
     awake(|| event_loop.turn(&mut App::default(), None).unwrap());
     event_loop.driver().polls
@@ -163,6 +173,27 @@ impl<A: Handler> Scene<A> {
     #[track_caller]
     fn turn_awake(&mut self) {
         awake(|| self.event_loop.turn(&mut self.app, None).unwrap());
+    }
+}
+
+#[test]
+fn work_that_is_left_over_does_not_wait_for_polls_that_find_nothing() {
+    for strategy in [IdleStrategy::Spin, IdleStrategy::SLEEP] {
+        let mut puppet = Puppet::new(false, Duration::ZERO, None);
+        puppet.left_over = true;
+        let mut event_loop = EventLoop::new(puppet, || CLOCK.get()).unwrap().with_idle(strategy);
+        event_loop.turn(&mut App::default(), None).unwrap();
+        assert_eq!(event_loop.driver().polls, 1, "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_loop_that_spins_knows_the_time_whatever_its_handlers_take() {
+    let puppet = Puppet::new(true, Duration::from_millis(100), None);
+    let mut event_loop = EventLoop::new(puppet, || CLOCK.get()).unwrap();
+    for _ in 0..10 {
+        event_loop.spin_turn(&mut App::default()).unwrap();
+        assert_eq!(event_loop.driver().spun_at.last(), Some(&CLOCK.get()));
     }
 }
 
