@@ -349,8 +349,13 @@ pub(crate) fn drain(session: &mut MappedSession, reason: &Disconnected, mut each
         return;
     }
     let mut left = session.header().incoming.capacity();
-    while left > 0 && session.poll(Rings::BURST, &mut each) {
-        left = left.saturating_sub(u64::from(Rings::BURST) * SMALLEST_FRAME);
+    while left > 0 {
+        let before = session.delivered().position().get();
+        if !session.poll(Rings::BURST, &mut each) {
+            return;
+        }
+        let taken = session.delivered().position().get() - before;
+        left = left.saturating_sub(taken.max(SMALLEST_FRAME));
     }
 }
 

@@ -16,8 +16,9 @@ use crate::connection::Connection;
 ///
 /// Over TCP bytes are written to the connection when the handler that was given the link returns, or when
 /// a link that the host asked for is dropped: replies to one event leave together. Over shared memory the
-/// peer sees what is committed at once, a peer that sleeps is woken for it at that same moment, and what it has consumed is looked up when the ring looks full and
-/// when the host asks for the link: in a handler [`Link::space`] and [`Link::undelivered`] may lag.
+/// peer sees what is committed at once; a peer that sleeps is woken for it when a handler returns, not
+/// necessarily this one but within as many messages again as came before in the burst, or when the link is dropped. What it has consumed is looked up when the ring looks full and when the host asks for the link:
+/// in a handler [`Link::space`] and [`Link::undelivered`] may lag.
 pub struct Link<'l> {
     outbox: Outbox<'l>,
     /// A handler's link has none: the driver looks after it when the handler returns.

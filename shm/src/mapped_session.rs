@@ -228,6 +228,8 @@ impl MappedSession {
         let mut taken = 0;
         // Whether the last thing said was a message, which may have been dropped.
         let mut check = false;
+        // Whether a peer that sleeps has to be woken first.
+        let mut wakes = false;
         *streak = loop {
             // NB: one call of `each`, so that the handler can be compiled into this loop. A message that is
             // passed through memory instead costs some tens of nanoseconds, see `benches/rtt.rs`.
@@ -235,7 +237,7 @@ impl MappedSession {
             let polled = if let Some(dropped) = dropped {
                 check = false;
                 Polled::Unconsumed(Outbox { session, peer: Some(peer) }, dropped)
-            } else if taken == budget || *faulty || session.is_closing() {
+            } else if taken == budget || wakes || *faulty || session.is_closing() {
                 break streak.saturating_add(taken);
             } else {
                 match session.receive(&peer.memory) {
@@ -255,9 +257,14 @@ impl MappedSession {
                     }
                 }
             };
+            let message = check;
             each(polled);
+            // Not only behind the burst, or a slow handler lets a peer sleep over the first answer until the last one.
+            if message && taken.is_power_of_two() {
+                wakes |= session.rouse(&peer.memory);
+            }
         };
-        *rousing |= session.rouse(&peer.memory);
+        *rousing |= wakes | session.rouse(&peer.memory);
         taken > 0
     }
 

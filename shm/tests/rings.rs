@@ -84,6 +84,42 @@ fn an_answer_in_the_handler_is_there_at_the_next_poll_of_the_other_side() {
 }
 
 #[test]
+fn a_peer_that_sleeps_is_woken_for_the_first_answer_and_not_behind_a_whole_burst() {
+    let place = tempfile::tempdir().unwrap();
+    let mut sides = Sides::new(place.path(), 1);
+    sides.ours.set_may_sleep(true);
+    sides.ours.show(attached::CLIENTS_NONCE);
+    sides.attach(Instant::now());
+    let Sides { mut ours, mut theirs, .. } = sides;
+    // The first look of all is behind us.
+    send(&mut theirs, b"hello");
+    theirs.poll(Rings::BURST, |_| {});
+    ours.poll(Rings::BURST, |polled| {
+        let Polled::Event(mut outbox, Event::Message(received)) = polled else { panic!("{polled:?}") };
+        outbox.consume(received).unwrap();
+    });
+    (0..40).for_each(|_| send(&mut ours, b"question"));
+    assert!(ours.park());
+    let mut answered = 0;
+    theirs.poll(Rings::BURST, |polled| {
+        let Polled::Event(mut outbox, Event::Message(received)) = polled else { panic!("{polled:?}") };
+        let mut slot = outbox.claim(kind(), 6).unwrap();
+        slot.copy_from_slice(b"answer");
+        slot.commit_consuming(received).unwrap();
+        answered += 1;
+    });
+    assert_eq!(answered, 1, "the rest can wait until the frame that wakes it is written");
+    assert!(theirs.take_rousing());
+    // It need not be woken from this sleep again.
+    theirs.poll(Rings::BURST, |polled| {
+        let Polled::Event(mut outbox, Event::Message(received)) = polled else { panic!("{polled:?}") };
+        outbox.consume(received).unwrap();
+        answered += 1;
+    });
+    assert_eq!(answered, 40);
+}
+
+#[test]
 fn a_link_with_a_backlog_gives_the_others_their_turn() {
     let (mut clients, mut servers, _places) = pairs(2);
     while clients.get_mut(0).unwrap().outbox().send(kind(), b"").is_ok() {}

@@ -47,10 +47,14 @@ impl Client {
 
     /// Timers, and what was left over.
     fn do_what_is_due(&mut self, now: Instant, app: &mut impl Handler) {
+        // What waits goes first: a peer that sleeps, say, for the frame that wakes it. There is one visit.
+        let waited = std::mem::take(&mut self.touched);
+        if waited {
+            self.visit(now, app);
+        }
         self.poll_memory(app);
         self.deliver_mail();
-        if self.touched {
-            self.touched = false;
+        if !waited && std::mem::take(&mut self.touched) {
             self.visit(now, app);
         }
         if !self.is_new() && self.deadline().is_none_or(|deadline| deadline > now) {

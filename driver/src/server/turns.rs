@@ -131,9 +131,14 @@ impl Server {
         for index in 0..self.listeners.len() {
             self.accept(now, index, app);
         }
+        // What waits goes first: a peer that sleeps, say, for the frame that wakes it. Each link has one visit.
+        let waited = !self.queue.is_empty();
+        self.visit_queued(now, app);
         self.poll(app);
         self.deliver_mail(now, app);
-        self.visit_queued(now, app);
+        if !waited {
+            self.visit_queued(now, app);
+        }
         // Each place once, whatever deadline it sets itself meanwhile.
         for _ in 0..self.timers.len() {
             let Some(index) = self.timers.take_due(now) else {
