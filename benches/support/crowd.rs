@@ -69,7 +69,7 @@ pub struct Returned {
     pub refused: u64,
 }
 
-/// Clients that share a loop: each a driver with one token.
+/// Clients that share a loop: each a driver with two tokens.
 pub struct Crowd {
     poll: Poll,
     orders: Receiver<()>,
@@ -103,7 +103,7 @@ impl Crowd {
         count: usize,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), Token(count))?;
+        let waker = Waker::new(poll.registry(), Token(2 * count))?;
         let (tell, orders) = mpsc::channel();
         thread::spawn(move || {
             while io::stdin().read(&mut [0]).is_ok_and(|count| count > 0) {
@@ -147,7 +147,7 @@ impl Crowd {
             self.poll.poll(&mut events, first)?;
             let now = Instant::now();
             for event in &events {
-                let Token(index) = event.token();
+                let index = event.token().0 / 2;
                 if let Some(Member { client, app, .. }) = self.clients.get_mut(index) {
                     client.handle_event(now, event, app)?;
                     self.look_after(now, index);
@@ -179,7 +179,7 @@ impl Crowd {
         while ordered && self.begun < self.clients.len() && self.begun - self.back < AT_ONCE {
             let (index, now) = (self.begun, Instant::now());
             self.begun += 1;
-            self.clients[index].client.register(self.poll.registry(), index..index + 1)?;
+            self.clients[index].client.register(self.poll.registry(), 2 * index..2 * index + 2)?;
             self.clients[index].began = Some(now);
             self.look_after(now, index);
         }
