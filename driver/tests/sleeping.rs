@@ -228,9 +228,9 @@ fn ready_made_loops_that_sleep_answer_each_other() {
             let Some(mut link) = events.driver().link(Instant::now()).filter(Link::is_connected) else {
                 continue;
             };
+            let (start, before) = (Instant::now(), app.received.len());
             link.send(kind(1), b"ball").unwrap();
             drop(link);
-            let (start, before) = (Instant::now(), app.received.len());
             while app.received.len() == before {
                 events.turn(&mut app, None).unwrap();
             }
