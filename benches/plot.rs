@@ -1,8 +1,8 @@
 //! Draws the latency distributions that benches have written with `--json`.
 //!
 //! ```text
-//! cargo bench --bench rtt -- --json /tmp/rtt.json
-//! cargo run --release -p benches --example plot -- /tmp/rtt.json --out /tmp/rtt.svg
+//! cargo bench --bench rtt -- --json rtt.json
+//! cargo run --release -p benches --example plot -- rtt.json --out rtt.svg
 //! ```
 //!
 //! Of several files all are drawn into one picture; `--only` picks rows by a part of their names.
