@@ -159,6 +159,7 @@ fn measure(arguments: &Arguments, count: u64, most: u64, cores: Cores) -> Found<
     println!("{} processes of clients", crowds.len());
     let logins = log_in(&busy, &mut crowds, count);
 
+    // What is measured is that nothing happens: the clock has to run for it.
     thread::sleep(idle);
     let idled = Usage::of(busy.id()).unwrap().processor.saturating_sub(logins.after.processor);
     let share = idled.as_secs_f64() / idle.as_secs_f64();
