@@ -360,7 +360,10 @@ pub(crate) fn drain(session: &mut MappedSession, reason: &Disconnected, mut each
 }
 
 /// Tells the application what came, on whichever carrier. Returns why the connection is over, if it is.
-#[inline]
+///
+/// NB: always inlined. Left to itself the compiler stops doing so where there is much to tell, and then passes every
+/// message through memory; see `benches/rtt.rs`.
+#[inline(always)]
 pub(crate) fn tell(polled: Polled<'_>, app: &mut impl Handler) -> Option<Disconnected> {
     let closing = match polled {
         Polled::Event(link, Event::Message(received)) => {

@@ -163,10 +163,19 @@ impl<'l> Link<'l> {
 }
 
 impl Drop for Link<'_> {
+    /// NB: inlined, as a handler's link is dropped for each message and has no outlet.
+    #[inline]
     fn drop(&mut self) {
-        let Some(Outlet { connection, now, again }) = self.outlet.take().filter(|_| self.used) else {
-            return;
-        };
+        if let Some(outlet) = self.outlet.take().filter(|_| self.used) {
+            self.let_out(outlet);
+        }
+    }
+}
+
+impl<'l> Link<'l> {
+    /// The host is done with it.
+    fn let_out(&mut self, outlet: Outlet<'l>) {
+        let Outlet { connection, now, again } = outlet;
         connection.flush_later_if_broken(now, &mut self.outbox);
         match again {
             Again::Flag(again) => *again = true,

@@ -237,6 +237,9 @@ impl Post {
     /// There is room on a link. Who goes first takes turns, so that neither the application nor a mailbox, however much
     /// they have, keeps the other from all of it. On its turn a mailbox is waited for until there is room for at least one
     /// of its messages: with smaller ones the application would take any room before it is enough.
+    ///
+    /// NB: outlined, so that the loop over messages that calls it stays small; see `benches/rtt.rs`.
+    #[cold]
     pub(crate) fn share_room(&mut self, link: &mut Link<'_>, app: &mut impl Handler) {
         let waits = |shelf: &&mut Shelf| shelf.standing != Standing::Empty;
         let number = self.numbers.get(link.peer()).copied();

@@ -72,6 +72,12 @@ impl Rings {
         any
     }
 
+    /// Whether [`Rings::take_rousing`] has anything to tell.
+    #[inline]
+    pub fn is_rousing(&self) -> bool {
+        self.rousing
+    }
+
     /// Tells of each link that has something for a peer that sleeps, so that its connection has to be written
     /// to, once. Costs a comparison if there is none.
     pub fn take_rousing(&mut self, mut each: impl FnMut(usize)) {

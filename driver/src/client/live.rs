@@ -95,9 +95,12 @@ impl Client {
     }
 
     /// Looks at shared memory, if that carries the link.
+    #[inline]
     pub(super) fn poll_memory(&mut self, app: &mut impl Handler) -> bool {
-        self.end_after_panic(app);
-        let mail = self.deliver_mail_to_memory();
+        if self.telling {
+            self.end_after_panic(app);
+        }
+        let mail = self.has_mail() && self.deliver_mail_to_memory();
         let Self { state: State::Live(live), session: Some(session), telling, touched, post, .. } = self
         else {
             return false;
@@ -116,10 +119,9 @@ impl Client {
     }
 
     /// A handler panicked while it was told of a message on shared memory, and the host went on.
+    #[cold]
     fn end_after_panic(&mut self, app: &mut impl Handler) {
-        if !std::mem::take(&mut self.telling) {
-            return;
-        }
+        self.telling = false;
         let (State::Live(live), Some(session)) = (&mut self.state, &mut self.session) else {
             return;
         };

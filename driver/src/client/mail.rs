@@ -61,16 +61,22 @@ impl Client {
         }
     }
 
-    /// The same, where what is committed needs no writing.
+    /// Whether anything waits in a mailbox.
+    #[inline]
+    pub(super) fn has_mail(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.has_work())
+    }
+
+    /// The same, where what is committed needs no writing. Returns whether it was so.
+    #[cold]
     pub(super) fn deliver_mail_to_memory(&mut self) -> bool {
-        let mail = self.post.as_ref().is_some_and(|post| post.has_work());
-        if mail && self.is_polling() {
-            let touched = self.touched;
-            self.deliver_mail();
-            self.touched = touched;
-            return true;
+        if !self.is_polling() {
+            return false;
         }
-        false
+        let touched = self.touched;
+        self.deliver_mail();
+        self.touched = touched;
+        true
     }
 
     /// The loop is awake: whoever sends from here on wakes it again.

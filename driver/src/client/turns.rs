@@ -123,8 +123,7 @@ impl Driver for Client {
     }
 
     fn has_work(&self) -> bool {
-        let mail = self.post.as_ref().is_some_and(|post| post.has_work());
-        mail || self.touched || (self.is_new() && self.registry.is_some())
+        self.has_mail() || self.touched || (self.is_new() && self.registry.is_some())
     }
 
     fn is_polling(&self) -> bool {

@@ -54,6 +54,7 @@ impl Bell {
     }
 
     /// Whether any mailbox has something that the owner has not taken note of. One load.
+    #[inline]
     pub(crate) fn is_rung(&self) -> bool {
         self.rung.load(Ordering::Relaxed)
     }

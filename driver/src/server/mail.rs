@@ -72,9 +72,16 @@ impl Server {
         }
     }
 
+    /// Whether anything waits in a mailbox.
+    #[inline]
+    pub(super) fn has_mail(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.has_work())
+    }
+
     /// The same, where what is committed needs no writing. Returns whether there was any.
+    #[cold]
     pub(super) fn deliver_mail_to_memory(&mut self) -> bool {
-        let Some(post) = self.post.as_mut().filter(|post| post.has_work() && !self.links.is_idle()) else {
+        let Some(post) = self.post.as_mut().filter(|_| !self.links.is_idle()) else {
             return false;
         };
         let mut any = false;

@@ -105,6 +105,7 @@ impl Server {
     }
 
     /// A handler panicked while it was told of a message on shared memory, and the host went on.
+    #[cold]
     fn end_after_panic(&mut self, app: &mut impl Handler) {
         let Some(index) = self.telling.take() else {
             return;
@@ -186,8 +187,10 @@ impl Driver for Server {
     }
 
     fn poll(&mut self, app: &mut impl Handler) -> bool {
-        self.end_after_panic(app);
-        let mail = self.deliver_mail_to_memory();
+        if self.telling.is_some() {
+            self.end_after_panic(app);
+        }
+        let mail = self.has_mail() && self.deliver_mail_to_memory();
         let Self { links, places, queue, telling, post, .. } = self;
         let mut attended = Attended { app, post: post.as_deref_mut() };
         let found = links.poll(|index, polled| {
@@ -202,14 +205,15 @@ impl Driver for Server {
             }
             *telling = None;
         });
-        self.enqueue_rousing();
+        if self.links.is_rousing() {
+            self.enqueue_rousing();
+        }
         found || mail
     }
 
     fn has_work(&self) -> bool {
         let accepting = self.accepting.iter().any(|accepting| *accepting) && self.accept_after.is_none();
-        let mail = self.post.as_ref().is_some_and(|post| post.has_work());
-        accepting || mail || !self.queue.is_empty()
+        accepting || self.has_mail() || !self.queue.is_empty()
     }
 
     fn is_polling(&self) -> bool {
