@@ -163,8 +163,9 @@ fn walk<P: Published>(file: &P, header: &Header, acked: Position) -> Result<Walk
         let ack = file.load(place + frame::ACK);
         let ack = Position::new(ack).filter(|ack| *ack >= walk.newest_ack);
         walk.newest_ack = ack.ok_or(RecoverError::FrameAck { at: start })?;
-        let padding = file.bytes(place + frame.padding().start, frame.padding().len());
-        if padding.iter().any(|byte| *byte != 0) {
+        // It is the upper end of the frame's last word.
+        let padding = frame.padding();
+        if !padding.is_empty() && file.load(place + padding.end - 8) >> (8 * (padding.start % 8)) != 0 {
             return Err(at_fault(FrameFault::Padding));
         }
         walk.boundaries.insert(start);
