@@ -113,10 +113,13 @@ pub struct ServerConfig {
     pub backlog: i32,
     /// Links that may be live at once.
     pub max_links: usize,
-    /// Connections that may be logging in at once; when one more comes, the oldest gives way.
+    /// Connections that may be logging in at once; when one more comes, the oldest gives way, unless it is younger
+    /// than `login_grace`: then the new one is closed, and its client tries again.
     pub max_pending: usize,
     /// Of these, how many may come from one IP address.
     pub max_pending_per_address: usize,
+    /// How long a connection may go on logging in, whatever comes meanwhile.
+    pub login_grace: Duration,
     /// Sessions without a connection that are kept open: first those without held messages are closed,
     /// then the oldest, of which the handler is told. What they hold stays in their link files. At least 1.
     pub max_detached: usize,
@@ -140,6 +143,9 @@ impl ServerConfig {
             max_pending: 1024,
             // Many clients may share an address; a flood from one must leave places for the others.
             max_pending_per_address: 512,
+            // Time enough for two round trips on the same continent. Without it a crowd that comes back at once drives
+            // out those that are about to be done; a flood can shut the door for as long, and no longer.
+            login_grace: Duration::from_millis(100),
             max_detached: 256,
             accept_budget: 64,
             carriers: Carriers::BOTH,

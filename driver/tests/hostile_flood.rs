@@ -4,6 +4,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use support::app::App;
@@ -15,10 +16,16 @@ use tcpshm_driver::RefusalCode;
 
 const FLOOD: usize = 2_000;
 
+/// Whoever is oldest gives way at once.
 fn siege(pending: usize, per_address: usize) -> Siege {
+    graceful_siege(pending, per_address, Duration::ZERO)
+}
+
+fn graceful_siege(pending: usize, per_address: usize, grace: Duration) -> Siege {
     Siege::with(|server, _| {
         server.max_pending = pending;
         server.max_pending_per_address = per_address;
+        server.login_grace = grace;
     })
 }
 
@@ -55,6 +62,18 @@ fn half_open_connections_take_a_bounded_number_of_places_and_the_oldest_give_way
     let all = flood(&mut siege, FLOOD, |_| Vec::new());
     let newest: Vec<usize> = (FLOOD - 100..FLOOD).collect();
     assert_eq!(open(&all), newest);
+    assert_eq!(siege.more_descriptors(), FLOOD + 100);
+    drop(all);
+    siege.conclude();
+}
+
+#[test]
+fn a_login_that_has_just_begun_is_not_driven_out_by_those_that_come_later() {
+    let _alone = alone();
+    let mut siege = graceful_siege(100, 100, Duration::from_secs(3600));
+    let all = flood(&mut siege, FLOOD, |number| raw::hello(&format!("mallory-{number}")));
+    assert_eq!(open(&all), (0..100).collect::<Vec<_>>());
+    assert!(all[..100].iter().all(|raw| raw.understood().0.len() == 1), "those that stay are welcome");
     assert_eq!(siege.more_descriptors(), FLOOD + 100);
     drop(all);
     siege.conclude();
@@ -103,7 +122,8 @@ fn one_address_takes_its_share_only_and_its_own_oldest_give_way() {
 #[test]
 fn a_good_login_gets_through_a_flood() {
     let _alone = alone();
-    let mut siege = siege(100, 1000);
+    // No longer than a client waits before it tries again.
+    let mut siege = graceful_siege(100, 1000, Duration::from_millis(10));
     let directory = tempfile::tempdir().unwrap();
     let mut all = flood(&mut siege, FLOOD, |number| raw::hello(&format!("mallory-{number}")));
     let mut config = client(directory.path(), siege.stage.client.addresses[0]);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
+use super::logins::{Bounds, Room};
 use super::{Server, pending};
 use crate::handler::Handler;
 use crate::handshake::Handshake;
@@ -35,20 +36,27 @@ impl Server {
     }
 
     fn admit(&mut self, now: Instant, stream: TcpStream, address: SocketAddr, app: &mut impl Handler) {
-        let (most, per_address) = (self.config.max_pending, self.config.max_pending_per_address);
-        if let Some(oldest) = self.logins.crowded(address.ip(), most, per_address) {
-            self.drop_place(oldest);
+        let bounds = Bounds {
+            most: self.config.max_pending,
+            most_per_address: self.config.max_pending_per_address,
+            grace: self.config.login_grace,
+        };
+        match self.logins.room(now, address.ip(), bounds) {
+            Room::Free => {}
+            Room::InPlaceOf(oldest) => self.drop_place(oldest),
+            // The peer sees a closed connection and comes back.
+            Room::Nowhere => return,
         }
         let index = self.places.reserve();
         let deadline = now + self.config.link.login_deadline;
         let mut handshake = Handshake::new(stream, address, deadline);
         let registered = self.register_stream(&mut handshake.stream, index);
         if registered.and_then(|()| socket::configure(&handshake.stream, &self.config.link.socket)).is_err() {
-            // The peer sees a closed connection and comes back.
+            // Likewise.
             self.places.vacate(index);
             return;
         }
-        let arrival = self.logins.arrive(index, address.ip());
+        let arrival = self.logins.arrive(now, index, address.ip());
         self.timers.schedule(index, deadline);
         self.places.put(index, pending::place(handshake, arrival));
         self.visit(now, index, app);

@@ -2,19 +2,46 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use tcpshm_protocol::{Name, SessionId};
 
 /// The logins in progress, oldest first, and the order in which their Hellos were read.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
-    /// Place by order of arrival.
-    arrivals: BTreeMap<u64, (usize, IpAddr)>,
+    /// By order of arrival.
+    arrivals: BTreeMap<u64, Arrival>,
     next_arrival: u64,
     per_address: HashMap<IpAddr, usize>,
     hellos: u64,
     /// Only names that a login in progress has said; so it is bounded by their number.
     names: HashMap<Name, Said>,
+}
+
+#[derive(Debug)]
+struct Arrival {
+    place: usize,
+    address: IpAddr,
+    at: Instant,
+}
+
+/// How many logins may be in progress.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) most: usize,
+    pub(crate) most_per_address: usize,
+    /// How old one is that has to give way.
+    pub(crate) grace: Duration,
+}
+
+/// Whether one more may log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Free,
+    /// The login at this place has to give way.
+    InPlaceOf(usize),
+    /// All of them have just begun.
+    Nowhere,
 }
 
 #[derive(Debug, Default)]
@@ -29,16 +56,16 @@ struct Said {
 
 impl Logins {
     /// Notes a connection at `place`. The number returned stands for it from here on.
-    pub(crate) fn arrive(&mut self, place: usize, address: IpAddr) -> u64 {
+    pub(crate) fn arrive(&mut self, at: Instant, place: usize, address: IpAddr) -> u64 {
         self.next_arrival += 1;
-        self.arrivals.insert(self.next_arrival, (place, address));
+        self.arrivals.insert(self.next_arrival, Arrival { place, address, at });
         *self.per_address.entry(address).or_default() += 1;
         self.next_arrival
     }
 
     /// The connection `arrival` is no longer logging in.
     pub(crate) fn leave(&mut self, arrival: u64, name: Option<&Name>) {
-        let Some((_, address)) = self.arrivals.remove(&arrival) else {
+        let Some(Arrival { address, .. }) = self.arrivals.remove(&arrival) else {
             return;
         };
         if let Some(count) = self.per_address.get_mut(&address) {
@@ -60,7 +87,7 @@ impl Logins {
 
     /// Whatever was logging in at `place` is gone. Returns whether there was anything.
     pub(crate) fn forget(&mut self, place: usize) -> bool {
-        let arrival = self.arrivals.iter().find(|(_, (at, _))| *at == place).map(|(arrival, _)| *arrival);
+        let arrival = self.arrivals.iter().find(|(_, it)| it.place == place).map(|(arrival, _)| *arrival);
         if let Some(arrival) = arrival {
             self.leave(arrival, None);
         }
@@ -105,17 +132,26 @@ impl Logins {
         self.names.get(name).is_some_and(|said| said.dead.contains(&proposal) && !zoo!(ProposalComesBack))
     }
 
-    /// The place of the login that has to make room for one more from `address`, if any.
-    pub(crate) fn crowded(&self, address: IpAddr, most: usize, most_per_address: usize) -> Option<usize> {
-        if zoo!(OldestKeepsItsPlace) {
-            return None;
+    /// Whether there is room for one more from `address`.
+    pub(crate) fn room(&self, now: Instant, address: IpAddr, bounds: Bounds) -> Room {
+        let of_address = self.per_address.get(&address).copied().unwrap_or(0);
+        let mut arrivals = self.arrivals.values();
+        let oldest = if of_address >= bounds.most_per_address {
+            arrivals.find(|arrival| arrival.address == address)
+        } else if self.arrivals.len() >= bounds.most {
+            arrivals.next()
+        } else {
+            return Room::Free;
+        };
+        match oldest {
+            _ if zoo!(OldestKeepsItsPlace) => Room::Free,
+            Some(oldest) if now.saturating_duration_since(oldest.at) >= bounds.grace => {
+                Room::InPlaceOf(oldest.place)
+            }
+            Some(_) => Room::Nowhere,
+            // Nobody may log in at all.
+            None => Room::Nowhere,
         }
-        if self.per_address.get(&address).is_some_and(|count| *count >= most_per_address) {
-            let own = self.arrivals.values().find(|(_, from)| *from == address);
-            return own.map(|(place, _)| *place);
-        }
-        let oldest = self.arrivals.values().next().filter(|_| self.arrivals.len() >= most);
-        oldest.map(|(place, _)| *place)
     }
 }
 
@@ -133,20 +169,42 @@ mod tests {
 
     #[test]
     fn the_oldest_gives_way_first_of_its_own_address_then_of_all() {
-        let mut logins = Logins::default();
+        let (mut logins, now) = (Logins::default(), Instant::now());
         for (place, from) in [(10, 1), (11, 2), (12, 2)] {
-            logins.arrive(place, address(from));
+            logins.arrive(now, place, address(from));
         }
-        assert_eq!(logins.crowded(address(2), 9, 2), Some(11));
-        assert_eq!(logins.crowded(address(1), 9, 2), None);
-        assert_eq!(logins.crowded(address(3), 3, 2), Some(10));
+        let room = |from, most| {
+            logins.room(now, address(from), Bounds { most, most_per_address: 2, grace: Duration::ZERO })
+        };
+        assert_eq!(room(2, 9), Room::InPlaceOf(11));
+        assert_eq!(room(1, 9), Room::Free);
+        assert_eq!(room(3, 3), Room::InPlaceOf(10));
+    }
+
+    #[test]
+    fn one_that_has_just_begun_does_not_give_way() {
+        let (mut logins, start) = (Logins::default(), Instant::now());
+        let grace = Duration::from_millis(100);
+        logins.arrive(start, 10, address(1));
+        logins.arrive(start + grace, 11, address(1));
+        let room = |after| {
+            let bounds = Bounds { most: 2, most_per_address: 2, grace };
+            logins.room(start + after, address(1), bounds)
+        };
+        assert_eq!(room(grace - Duration::from_nanos(1)), Room::Nowhere);
+        assert_eq!(room(grace), Room::InPlaceOf(10));
+        // A clock that goes back makes nobody older.
+        assert_eq!(
+            logins.room(start, address(2), Bounds { most: 2, most_per_address: 9, grace }),
+            Room::Nowhere
+        );
     }
 
     #[test]
     fn a_confirm_is_stale_when_a_later_hello_was_accepted() {
         let mut logins = Logins::default();
         let name: Name = "c".parse().unwrap();
-        let arrivals = [0, 1].map(|place| logins.arrive(place, address(1)));
+        let arrivals = [0, 1].map(|place| logins.arrive(Instant::now(), place, address(1)));
         let hellos = [0, 1].map(|_| logins.hello(&name));
         logins.overtake(&name, hellos[1]);
         logins.overtake(&name, hellos[0]);
@@ -162,7 +220,7 @@ mod tests {
         let mut logins = Logins::default();
         let name: Name = "c".parse().unwrap();
         let proposal = SessionId::new(7).unwrap();
-        let arrival = logins.arrive(0, address(1));
+        let arrival = logins.arrive(Instant::now(), 0, address(1));
         let hello = logins.hello(&name);
         logins.bury(&name, proposal);
         assert!(logins.is_dead(&name, proposal) && !logins.is_stale(&name, hello));
