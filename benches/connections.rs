@@ -66,12 +66,12 @@ struct Arguments {
     home: Option<PathBuf>,
 }
 
-/// Descriptors of a server for each link: its socket and its file.
-const OF_SERVER: u64 = 2;
-/// Of a client: these, its directory and its lock.
+/// Descriptors of a server for each link: its socket. The file is mapped, and closed.
+const OF_SERVER: u64 = 1;
+/// Of a client: this, its directory and its lock, and one for the poll that they share.
 const OF_CLIENT: u64 = 4;
-/// Of any process: streams, polls, listeners.
-const SPARE: u64 = 64;
+/// Of any process: streams, polls, listeners, and the logins that a server lets be in progress.
+const SPARE: u64 = 64 + 1024;
 
 fn main() {
     let arguments = Arguments::parse();
