@@ -96,11 +96,11 @@ fn measure(mebibytes: usize, total: u64, rounds: u64, cores: Cores) -> [Line; 2]
     for _ in 0..rounds {
         for (at, carrier) in [Carrier::Tcp, Carrier::Shm].into_iter().enumerate() {
             let floor = match carrier {
-                Carrier::Tcp => block_stream(bytes, cores).unwrap(),
+                Carrier::Tcp => block_stream(bytes, false, cores).unwrap(),
                 Carrier::Shm => copy(payload, count, usize::try_from(ring).unwrap()),
             };
             floors[at].push(speed(floor));
-            let stream = Stream { carrier, payload, count, batch: 1, ring, touch: true };
+            let stream = Stream { carrier, payload, count, batch: 1, ring, touch: true, spin: false };
             speeds[at].push(speed(stream.run(cores).unwrap()));
         }
     }

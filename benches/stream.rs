@@ -6,7 +6,7 @@
 //!
 //! The sides are two threads of one process, each on a core of its own and with its own end of the link. The
 //! sender commits as long as there is room, each message alone unless `--batch` says otherwise; the receiver
-//! consumes each alone.
+//! consumes each alone. Over TCP they sleep while nothing comes, and once more they spin; over shared memory they spin.
 //!
 //! Floors, measured in every round: over TCP a raw stream of the same bytes in blocks of 64 KiB, and the
 //! ratio is the link's speed over the floor's; over shared memory a counter that goes from one core's cache
@@ -14,7 +14,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 #![expect(clippy::unwrap_used, reason = "a bench may stop on any error")]
 
-use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, Usual, block_stream, carrier_name};
+use benches::{CacheLine, Cores, Mix, Plan, Spread, Stream, Usual, block_stream};
 use clap::Parser;
 use serde::Serialize;
 use tcpshm_driver::Carrier;
@@ -30,7 +30,16 @@ struct Arguments {
     /// Messages committed together
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
+    /// Measure only lines whose name begins so, such as `tcp`
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Bytes of payload to measure, in place of the usual sizes
+    #[arg(long, value_delimiter = ',')]
+    payload: Vec<usize>,
 }
+
+/// Bytes of payload, and how many messages go in a round.
+const SIZES: [(usize, u64); 4] = [(16, 10_000_000), (64, 6_000_000), (1024, 1_000_000), (65_536, 20_000)];
 
 /// Everything that was found.
 #[derive(Serialize)]
@@ -45,7 +54,7 @@ struct Found<'a> {
 /// One carrier and one size.
 #[derive(Serialize)]
 struct Line {
-    carrier: &'static str,
+    name: &'static str,
     payload: usize,
     messages: u64,
     /// Million messages a second.
@@ -70,40 +79,60 @@ fn main() {
     let (rounds, scale) = (arguments.usual.rounds(7, 3), arguments.usual.or_quick(1, 10));
     let cores = Cores::find().unwrap();
     Cores::pin(cores.near).unwrap();
-    let Arguments { ring, batch, .. } = arguments;
-    println!("one-way, two threads, ring {ring} bytes, batches of {batch}, {rounds} rounds, medians");
+    println!(
+        "one-way, two threads, ring {} bytes, batches of {}, {rounds} rounds, medians",
+        arguments.ring, arguments.batch
+    );
     if cores.is_one() {
         println!("one core only: both sides share it, and the figures say nothing about the link");
     }
-    let sizes = [(16, 10_000_000), (64, 6_000_000), (1024, 1_000_000)];
     let mut lines = Vec::new();
     println!(
-        "\n{:>4} {:>7} {:>10} {:>10} {:>9} {:>8}  floor",
+        "\n{:12} {:>7} {:>10} {:>10} {:>9} {:>8}  floor",
         "over", "payload", "messages", "M msg/s", "MB/s", "ratio"
     );
-    for carrier in [Carrier::Tcp, Carrier::Shm] {
-        for (payload, messages) in sizes {
-            let stream = Stream { carrier, payload, count: messages / scale, batch, ring, touch: false };
-            let line = Line::measure(stream, rounds, cores);
+    let kinds =
+        [("tcp", Carrier::Tcp, false), ("tcp-spinning", Carrier::Tcp, true), ("shm", Carrier::Shm, false)];
+    for (name, carrier, spin) in kinds.into_iter().filter(|(name, ..)| name.starts_with(&arguments.only)) {
+        for (payload, messages) in arguments.sizes() {
+            let Arguments { ring, batch, .. } = arguments;
+            let stream =
+                Stream { carrier, payload, count: messages / scale, batch, ring, touch: false, spin };
+            let line = Line::measure(name, stream, rounds, cores);
             line.print();
             lines.push(line);
         }
     }
     println!();
-    for Line { carrier, payload, rate, ratio, .. } in &lines {
-        println!("stream {carrier} payload={payload} rate={:.2} ratio={:.2}", rate.p50, ratio.p50);
+    for Line { name, payload, rate, ratio, .. } in &lines {
+        println!("stream {name} payload={payload} rate={:.2} ratio={:.2}", rate.p50, ratio.p50);
     }
     arguments.usual.write(&Found { bench: "stream", arguments: &arguments, rounds, cores, lines }).unwrap();
 }
 
+impl Arguments {
+    /// What to send: of a size that is not among the usual ones, as many bytes as of the largest of them.
+    fn sizes(&self) -> Vec<(usize, u64)> {
+        if self.payload.is_empty() {
+            return SIZES.to_vec();
+        }
+        let count = |payload: usize| {
+            let usual = SIZES.into_iter().find(|(size, _)| *size == payload);
+            usual.map_or((1 << 30) / payload.max(64) as u64, |(_, messages)| messages)
+        };
+        self.payload.iter().map(|payload| (*payload, count(*payload))).collect()
+    }
+}
+
 impl Line {
-    fn measure(stream: Stream, rounds: u64, cores: Cores) -> Self {
+    fn measure(name: &'static str, stream: Stream, rounds: u64, cores: Cores) -> Self {
         let bytes = Mix::frame(stream.payload) as u64 * stream.count;
         let mut cache_line = CacheLine::start(cores.far);
         let rounds: Vec<Round> = (0..rounds)
             .map(|_| match stream.carrier {
                 Carrier::Tcp => {
-                    let floor = bytes as f64 / block_stream(bytes, cores).unwrap().as_secs_f64() / 1e6;
+                    let floor =
+                        bytes as f64 / block_stream(bytes, stream.spin, cores).unwrap().as_secs_f64() / 1e6;
                     Round::new(stream, bytes, cores, floor, |round| round.megabytes / floor)
                 }
                 Carrier::Shm => {
@@ -116,7 +145,7 @@ impl Line {
             .collect();
         let over = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value).collect());
         Self {
-            carrier: carrier_name(stream.carrier),
+            name,
             payload: stream.payload,
             messages: stream.count,
             rate: over(|round| round.rate),
@@ -127,10 +156,10 @@ impl Line {
     }
 
     fn print(&self) {
-        let unit = if self.carrier == carrier_name(Carrier::Tcp) { "MB/s" } else { "ns there and back" };
+        let unit = if self.name.starts_with("tcp") { "MB/s" } else { "ns there and back" };
         println!(
-            "{:>4} {:>7} {:>10} {:>10.2} {:>9.0} {:>8.2}  {:.0} {unit}",
-            self.carrier,
+            "{:12} {:>7} {:>10} {:>10.2} {:>9.0} {:>8.2}  {:.0} {unit}",
+            self.name,
             self.payload,
             self.messages,
             self.rate.p50,

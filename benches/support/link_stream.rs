@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tcpshm_driver::{
-    Carrier, Client, ClientConfig, Connected, Disconnected, EventLoop, Geometry, Handler, IdleStrategy, Link,
-    Received, SendError, Server, ServerConfig, Silence, ViewError,
+    Carrier, Client, ClientConfig, Connected, Disconnected, Driver, EventLoop, Geometry, Handler,
+    IdleStrategy, Link, Received, SendError, Server, ServerConfig, Silence, ViewError,
 };
 
 use crate::cores::Cores;
@@ -39,6 +39,8 @@ pub struct Stream {
     /// Whether the sender copies each message from memory of its own and the receiver looks at every line of
     /// it, as with large ones somebody has to; or only the link is at work.
     pub touch: bool,
+    /// Whether both sides go on reading where nothing comes over TCP, and do not sleep in their polls.
+    pub spin: bool,
 }
 
 impl Stream {
@@ -64,7 +66,7 @@ impl Stream {
                 let mut source = Source::new(self);
                 let deadline = Instant::now() + PATIENCE;
                 while !receiving.is_finished() && Instant::now() < deadline {
-                    client.turn(&mut source, Some(LOOK_UP))?;
+                    self.turn(&mut client, &mut source)?;
                     if let Some(trouble) = source.trouble.take_if(|_| source.left > 0) {
                         return Err(io::Error::other(trouble));
                     }
@@ -72,6 +74,10 @@ impl Stream {
             }
             receiving.join().expect("the sink does not panic")
         })
+    }
+
+    fn turn(self, side: &mut EventLoop<impl Driver>, app: &mut impl Handler) -> io::Result<()> {
+        if self.spin { side.spin_turn(app) } else { side.turn(app, Some(LOOK_UP)) }
     }
 
     fn client(self, home: &Path, address: SocketAddr) -> io::Result<EventLoop<Client>> {
@@ -96,7 +102,7 @@ impl Stream {
         let mut sink = Sink { stream: self, consumed: 0, first: None, took: None, gone: None };
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            server.turn(&mut sink, Some(LOOK_UP))?;
+            self.turn(&mut server, &mut sink)?;
             if let Some(took) = sink.took {
                 server.shut_down(&mut sink);
                 return Ok(took);
@@ -237,8 +243,10 @@ mod tests {
             for batch in [1, 32] {
                 // More than the ring holds, so that the source has to wait for room.
                 let touch = batch == 1;
-                let stream = Stream { carrier, payload: 64, count: 1000, batch, ring: 4096, touch };
-                assert!(stream.run(cores).unwrap() > Duration::ZERO, "{stream:?}");
+                for spin in [false, true] {
+                    let stream = Stream { carrier, payload: 64, count: 1000, batch, ring: 4096, touch, spin };
+                    assert!(stream.run(cores).unwrap() > Duration::ZERO, "{stream:?}");
+                }
             }
         }
     }
