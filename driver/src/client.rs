@@ -73,6 +73,8 @@ pub struct Client {
     at_once: bool,
     /// Whether the host may sleep while the link is on shared memory.
     may_sleep: bool,
+    /// Whether the host tries the connection in each of its turns.
+    spinning: bool,
     scratch: Box<[u8]>,
 }
 
@@ -131,6 +133,7 @@ impl Client {
             not_shared: false,
             at_once: false,
             may_sleep: false,
+            spinning: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         };

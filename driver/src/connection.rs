@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use tcpshm_protocol::{Event, InboundFault, ProtocolError};
 use tcpshm_shm::{MappedSession, Outbox, Polled, Rings};
 
@@ -44,6 +45,8 @@ pub(crate) struct Connection {
     /// finds nothing.
     trying: bool,
     writable: bool,
+    /// Whether the host's poll tells of the socket. Where not, the host tries it in each of its turns.
+    in_poll: bool,
     /// The peer has ended its side, and everything before that was read.
     cut: bool,
     /// A write failed while no one could be told.
@@ -56,7 +59,7 @@ pub(crate) struct Connection {
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Visit {
-    /// Somebody [tried](Connection::try_to_read), and nothing had come: everything is as it was.
+    /// Somebody [tried](Connection::try_out), and nothing had come: everything is as it was.
     Nothing,
     /// There is nothing more to do.
     Idle,
@@ -78,6 +81,7 @@ impl Connection {
             read_on: true,
             trying: false,
             writable: true,
+            in_poll: true,
             cut: false,
             broken: None,
             delivering: false,
@@ -90,10 +94,32 @@ impl Connection {
         self.writable |= ready.writable;
     }
 
-    /// The next visit reads although nothing says that there is anything, and if there is not, does nothing else.
-    pub(crate) fn try_to_read(&mut self) {
-        self.trying = !self.readable;
+    /// The next visit reads although nothing says that there is anything, and if there is not, does nothing else;
+    /// unless it is `due` anyway, or something waits to be written, which is then tried again.
+    pub(crate) fn try_out(&mut self, due: bool) {
+        let blocked = !self.writable && !self.in_poll;
+        self.writable |= blocked;
+        self.trying = !self.readable && !blocked && !due;
         self.readable = true;
+    }
+
+    /// Puts the socket into the host's poll, or takes it out: whoever tries it all the time needs no events, and
+    /// each costs the kernel some time wherever it comes from.
+    pub(crate) fn set_in_poll(&mut self, in_poll: bool, registry: &Registry, token: Token) {
+        if self.in_poll == in_poll {
+            return;
+        }
+        let done = if in_poll {
+            // What there is makes an event at once.
+            registry.register(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
+        } else {
+            registry.deregister(&mut self.stream)
+        };
+        match done {
+            Ok(()) => self.in_poll = in_poll,
+            // The next visit tells of it.
+            Err(error) => self.broken = Some(error),
+        }
     }
 
     /// A socket may be readable although no event said so.

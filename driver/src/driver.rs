@@ -84,9 +84,17 @@ pub trait Driver {
     /// [`Driver::handle_timeout`] without a pause, and without further polls.
     fn has_work(&self) -> bool;
 
+    /// Whether the host [spins](Driver::spin) in each of its turns from here on. Then connections that carry messages
+    /// leave its poll, since every event would cost the kernel time on the way of a message; only they, so that
+    /// new connections, and control connections of links on shared memory, still make events. They come back, with
+    /// what has happened meanwhile, when it is no longer so. Off unless it is set;
+    /// [`EventLoop`](crate::EventLoop) sets it by which of its turns are asked for.
+    fn set_spinning(&mut self, spinning: bool);
+
     /// Reads every live connection without asking the poll first, polls shared memory, and does what is
-    /// due: for a host that spins. Returns whether a connection had anything. New connections and sockets that were
-    /// blocked are still found through the poll, so visit that too, every so many turns.
+    /// due: for a host that spins. Returns whether a connection had anything. New connections are still found through
+    /// the poll, so visit that too, every so many turns; and so are sockets that take bytes again after they were
+    /// blocked, unless the host says that it is [spinning](Driver::set_spinning): then they are tried each time.
     ///
     /// `now` may be some microseconds old: a host need not read its clock in each turn in which neither this nor
     /// [`Driver::poll`] finds anything.

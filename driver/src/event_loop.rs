@@ -23,6 +23,8 @@ pub struct EventLoop<D> {
     foreign: Vec<Token>,
     /// Turns of [`EventLoop::spin_turn`] since the poll was last asked.
     spun: u32,
+    /// Whether the last turn was one of these.
+    spinning: bool,
     /// The time in these turns; `None` when it has to be looked at again.
     time: Option<Instant>,
     idle: Idle,
@@ -31,9 +33,9 @@ pub struct EventLoop<D> {
 impl<D: Driver> EventLoop<D> {
     /// Tokens below this one are the host's, for its own sockets and wakers; the rest are the driver's.
     pub const FOREIGN: usize = 1024;
-    /// Spinning turns between two visits to the poll, which finds new connections: at a microsecond a
-    /// turn, one every 64 microseconds.
-    pub const SPINS: u32 = 64;
+    /// Spinning turns between two visits to the poll, which finds new connections and costs as much as two turns: at
+    /// half a microsecond a turn, one in a hundred microseconds.
+    pub const SPINS: u32 = 256;
     /// Spinning turns that find nothing between two looks at the clock, which costs a tenth of such a turn.
     pub const GLANCE: u32 = 8;
     /// Polls of shared memory between two visits to the poll, which costs as much as some tens of them.
@@ -66,6 +68,7 @@ impl<D: Driver> EventLoop<D> {
             clock,
             foreign: Vec::new(),
             spun: 0,
+            spinning: false,
             time: None,
             idle: Idle::new(idle),
         })
@@ -84,12 +87,20 @@ impl<D: Driver> EventLoop<D> {
     /// While a link is on shared memory, which can be polled and not waited for, a turn is a number of polls
     /// and what the idle strategy says, and may end with nothing done.
     pub fn turn(&mut self, app: &mut impl Handler, wait: Option<Duration>) -> io::Result<()> {
+        self.set_spinning(false);
         if self.driver.is_polling() {
             let pause = self.poll_memory(app, wait.unwrap_or(Duration::MAX));
             return self.visit(app, Some(pause));
         }
         let timeout = self.driver.timeout((self.clock)());
         self.visit(app, timeout.into_iter().chain(wait).min())
+    }
+
+    fn set_spinning(&mut self, spinning: bool) {
+        if self.spinning != spinning {
+            self.spinning = spinning;
+            self.driver.set_spinning(spinning);
+        }
     }
 
     /// Polls shared memory until it is time to look at the rest. Returns how long to wait there: not longer than
@@ -179,6 +190,7 @@ impl<D: Driver> EventLoop<D> {
     /// Does what there is to do without waiting, and mostly without asking the poll: for a core of its
     /// own.
     pub fn spin_turn(&mut self, app: &mut impl Handler) -> io::Result<()> {
+        self.set_spinning(true);
         self.spun += 1;
         if self.spun >= Self::SPINS {
             (self.spun, self.time) = (0, None);

@@ -78,6 +78,8 @@ pub struct Server {
     is_stopped: bool,
     /// Whether the host may sleep while links are on shared memory.
     may_sleep: bool,
+    /// Whether the host tries live connections in each of its turns.
+    spinning: bool,
     scratch: Box<[u8]>,
 }
 
@@ -112,6 +114,7 @@ impl Server {
             post: None,
             is_stopped: false,
             may_sleep: false,
+            spinning: false,
             scratch: vec![0; SCRATCH].into(),
             config,
         })

@@ -78,6 +78,8 @@ impl Driver for Puppet {
 
     fn set_may_sleep(&mut self, _: bool) {}
 
+    fn set_spinning(&mut self, _: bool) {}
+
     fn park(&mut self) -> bool {
         false
     }

@@ -8,6 +8,7 @@ use super::{Client, Live, State};
 use crate::attended::Attended;
 use crate::connection::{Visit, drain, tell};
 use crate::disconnected::Disconnected;
+use crate::driver::Driver;
 use crate::handler::Handler;
 use crate::link::Link;
 use crate::random;
@@ -42,6 +43,16 @@ impl Client {
                 self.end_live(now, &reason, app);
                 Visit::Idle
             }
+        }
+    }
+
+    /// The connection stands in the poll unless the host tries it all the time, which it does not on shared memory.
+    pub(super) fn follow_spinning(&mut self) {
+        let in_poll = !self.spinning || self.is_polling();
+        if let (State::Live(live), Some(registry), Some(token)) =
+            (&mut self.state, &self.registry, self.token)
+        {
+            live.connection.set_in_poll(in_poll, registry, token);
         }
     }
 

@@ -76,6 +76,7 @@ impl Client {
         let connection = Connection::new(stream, address, &[], &rest);
         let next_check = now + self.config.link.check_every();
         self.state = State::Live(Box::new(Live { connection, since: now, ended: None, next_check }));
+        self.follow_spinning();
         self.visit_live(now, app);
     }
 

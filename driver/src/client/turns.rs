@@ -134,6 +134,12 @@ impl Driver for Client {
         self.may_sleep = may_sleep;
     }
 
+    fn set_spinning(&mut self, spinning: bool) {
+        self.spinning = spinning;
+        self.follow_spinning();
+        self.touched |= self.is_connected();
+    }
+
     fn park(&mut self) -> bool {
         if self.telling || self.has_work() {
             return false;
@@ -160,11 +166,7 @@ impl Driver for Client {
         if let State::Live(live) = &mut self.state
             && !mapped
         {
-            if touched {
-                live.connection.set_maybe_readable();
-            } else {
-                live.connection.try_to_read();
-            }
+            live.connection.try_out(touched);
             found = self.visit_live(now, app) != Visit::Nothing;
         }
         self.do_what_is_due(now, app);

@@ -62,13 +62,17 @@ impl Server {
         self.visit(now, index, app);
     }
 
+    pub(super) fn token_of(&self, index: usize) -> Token {
+        Token(self.tokens.start + self.listeners.len() + index)
+    }
+
     fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
         let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let token = self.tokens.start + self.listeners.len() + index;
+        let token = self.token_of(index);
         // The last one is the waker's.
-        if token + 1 >= self.tokens.end {
+        if token.0 + 1 >= self.tokens.end {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        registry.register(stream, Token(token), Interest::READABLE | Interest::WRITABLE)
+        registry.register(stream, token, Interest::READABLE | Interest::WRITABLE)
     }
 }

@@ -391,6 +391,7 @@ impl Server {
         self.links.put(index, session);
         let live = Box::new(Live { connection, queued: false, ended: None, next_check });
         self.places.put(index, Place::Live(live));
+        self.follow_spinning(index);
         if queued.is_ok() {
             self.visit_live(now, index, app);
         } else {

@@ -54,6 +54,15 @@ impl Server {
         self.visit(now, index, app);
     }
 
+    /// A live connection stands in the poll unless the host tries it all the time, which it does not on shared memory.
+    pub(super) fn follow_spinning(&mut self, index: usize) {
+        let mapped = self.links.get(index).is_some_and(|session| session.peer_file().is_some());
+        let (in_poll, token) = (!self.spinning || mapped, self.token_of(index));
+        if let (Some(Place::Live(live)), Some(registry)) = (self.places.get_mut(index), &self.registry) {
+            live.connection.set_in_poll(in_poll, registry, token);
+        }
+    }
+
     /// Arranges to wake peers that sleep.
     fn enqueue_rousing(&mut self) {
         let Self { links, places, queue, .. } = self;
@@ -224,6 +233,14 @@ impl Driver for Server {
         self.may_sleep = may_sleep;
     }
 
+    fn set_spinning(&mut self, spinning: bool) {
+        self.spinning = spinning;
+        for index in 0..self.places.len() {
+            self.follow_spinning(index);
+            self.enqueue(index);
+        }
+    }
+
     fn park(&mut self) -> bool {
         if self.telling.is_some() || self.has_work() {
             return false;
@@ -243,7 +260,7 @@ impl Driver for Server {
             // On shared memory the connection has next to nothing to say, and a read costs a system call.
             let mapped = self.links.get(index).is_some_and(|session| session.peer_file().is_some());
             if let Some(Place::Live(live)) = self.places.get_mut(index).filter(|_| !mapped) {
-                live.connection.try_to_read();
+                live.connection.try_out(false);
                 found |= self.visit_live(now, index, app) != Visit::Nothing;
             }
         }
