@@ -202,4 +202,12 @@ mod tests {
         assert_eq!(image.load(2 * PIECE), 0);
         assert_eq!(image.failed.take().map(|error| error.kind()), Some(io::ErrorKind::UnexpectedEof));
     }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_of_the_system() {
+        let directory = File::open("/").unwrap();
+        for looked in [survey(&directory).map(drop), header(&directory).map(drop)] {
+            assert!(matches!(looked, Err(ImageError::Io(_))), "{looked:?}");
+        }
+    }
 }

@@ -83,3 +83,17 @@ fn lock(file: &File) -> io::Result<bool> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{Mode, OFlags, open};
+
+    use super::*;
+
+    #[test]
+    fn a_lock_that_the_system_does_not_give_is_an_error_and_not_somebody_elses() {
+        // Such a descriptor names a file and is good for nothing else.
+        let file = File::from(open("/", OFlags::PATH, Mode::empty()).unwrap());
+        assert_eq!(Writer::take(file).unwrap_err().raw_os_error(), Some(Errno::BADF.raw_os_error()));
+    }
+}

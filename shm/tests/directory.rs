@@ -4,12 +4,13 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
+use std::path::Path;
 
 use support::{chmod, is_root, mode, name, skipped};
 use tcpshm_protocol::Role;
 use tcpshm_shm::{DirectoryError, LinkDirectory};
 
-fn open(path: &std::path::Path) -> Result<LinkDirectory, DirectoryError> {
+fn open(path: &Path) -> Result<LinkDirectory, DirectoryError> {
     LinkDirectory::open(path, Role::Server, &name("owner"))
 }
 
@@ -90,4 +91,23 @@ fn a_directory_that_is_moved_away_goes_on_being_used() {
     directory.create(&support::header(&directory, 1), support::NONCE).unwrap();
     assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
     assert_eq!(fs::read_dir(place.path().join("moved")).unwrap().count(), 2);
+}
+
+#[test]
+fn what_cannot_be_made_or_looked_at_is_an_error_of_the_system_with_the_path() {
+    // Nobody makes a directory there, not even root.
+    let path = Path::new("/proc/self/fdinfo/links");
+    match open(path) {
+        Err(DirectoryError::Io { operation: "creating", path: named, .. }) => assert_eq!(named, path),
+        Err(DirectoryError::NoParent { path: named }) => assert_eq!(named, path),
+        other => panic!("{other:?}"),
+    }
+    // Longer than any name may be.
+    let path = Path::new("/tmp").join("n".repeat(300));
+    match open(&path) {
+        Err(DirectoryError::Io { operation: "opening", path: named, source }) => {
+            assert_eq!((named, source.raw_os_error()), (path, Some(36)));
+        }
+        other => panic!("{other:?}"),
+    }
 }

@@ -87,3 +87,27 @@ fn an_owner_under_another_name_sees_what_the_old_one_left() {
     let server = LinkDirectory::open(place.path(), Role::Server, &name("owner-2")).unwrap();
     assert!(server.others().unwrap().is_empty());
 }
+
+#[test]
+fn what_an_old_owner_left_is_listed_whatever_became_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let old = open(place.path());
+    drop(make_main(&old, 1));
+    let file = fs::read(main_path(&old)).unwrap();
+    drop(make_main(&old, 2));
+    // One of another link, one that is damaged, and one that was never finished.
+    fs::write(place.path().join("c~owner~somebody.link"), &file).unwrap();
+    support::write_at(&main_path(&old), 4096, &[1]);
+    fs::write(proposed_path(&old, 5), &vec![0; file.len()]).unwrap();
+    for path in [place.path().join("c~owner~somebody.link"), proposed_path(&old, 5)] {
+        support::chmod(&path, 0o600);
+    }
+
+    let new = LinkDirectory::open(place.path(), Role::Client, &name("owner-2")).unwrap();
+    let others = new.others().unwrap();
+    let found: Vec<_> = others.iter().map(|other| (other.peer.as_str(), &other.undelivered)).collect();
+    assert!(matches!(found[0], ("peer", Err(FileError::Damaged { .. }))), "{found:?}");
+    assert!(matches!(found[1], ("peer", Ok(nothing)) if nothing.messages == 0), "{found:?}");
+    assert!(matches!(found[2], ("somebody", Err(FileError::Foreign { .. }))), "{found:?}");
+    assert_eq!(found.len(), 3, "an unfinished file holds nothing: {found:?}");
+}

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use attached::Sides;
-use tcpshm_protocol::{Event, InboundFault, Kind, Nonce, ProtocolError, SendError};
+use tcpshm_protocol::{Event, InboundFault, Kind, LoginFault, Nonce, ProtocolError, SendError};
 use tcpshm_shm::{MappedSession, Polled, Rings};
 use tempfile::TempDir;
 
@@ -298,4 +298,46 @@ fn two_threads_that_poll_a_side_each_pass_every_message_once_and_in_order() {
     for rings in [&clients, &servers] {
         assert_eq!(rings.get(0).unwrap().held(), 0);
     }
+}
+
+#[test]
+fn a_set_tells_once_of_each_link_whose_peer_has_to_be_woken() {
+    let place = tempfile::tempdir().unwrap();
+    let mut sides = Sides::new(place.path(), 1);
+    sides.ours.set_may_sleep(true);
+    sides.ours.show(attached::CLIENTS_NONCE);
+    sides.attach(Instant::now());
+    let Sides { mut ours, theirs, .. } = sides;
+    let mut rings = Rings::default();
+    rings.put(3, Box::new(theirs));
+    send(rings.get_mut(3).unwrap(), b"hello");
+    ours.poll(Rings::BURST, |polled| {
+        let Polled::Event(mut outbox, Event::Message(received)) = polled else { panic!("{polled:?}") };
+        outbox.consume(received).unwrap();
+    });
+    assert!(ours.park());
+    let told = |rings: &mut Rings| {
+        let mut told = Vec::new();
+        rings.take_rousing(|at| told.push(at));
+        told
+    };
+    assert!(!rings.is_rousing() && told(&mut rings).is_empty());
+    send(rings.get_mut(3).unwrap(), b"wake up");
+    rings.poll(|_, polled| panic!("{polled:?}"));
+    assert!(rings.is_rousing());
+    assert_eq!(told(&mut rings), [3]);
+    assert!(!rings.is_rousing() && told(&mut rings).is_empty());
+}
+
+#[test]
+fn shared_memory_that_was_granted_is_not_established_without_a_view_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let mut sides = Sides::new(place.path(), 1);
+    let confirm = attached::confirm(&sides.ours);
+    let now = Instant::now();
+    let view = sides.server.view(sides.theirs.header(), confirm.nonce).unwrap();
+    let ready = sides.theirs.accept(now, &confirm, attached::grant(), Some(view)).unwrap();
+    let refused = sides.ours.establish(now, &ready, &attached::timing(), None);
+    assert!(matches!(refused, Err(LoginFault::NoView)), "{refused:?}");
+    assert!(!sides.ours.is_attached());
 }
