@@ -15,6 +15,33 @@ use crate::handler::Handler;
 ///   poll(timeout())  ──>  for each event: if owns(token) { handle_event(..) }  ──>  handle_timeout(..)
 /// ```
 ///
+/// ```no_run
+/// use std::time::Instant;
+/// use tcpshm_driver::mio::{Events, Poll, Token};
+/// use tcpshm_driver::{Driver, Handler, Server};
+///
+/// const DOOR: Token = Token(0);
+///
+/// /// A loop that has a socket of its own beside a server.
+/// fn run(mut server: Server, app: &mut impl Handler, mut open_door: impl FnMut()) -> std::io::Result<()> {
+///     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
+///     server.register(poll.registry(), 1..100_000)?;
+///     server.set_may_sleep(true);
+///     loop {
+///         server.park();
+///         poll.poll(&mut events, server.timeout(Instant::now()))?;
+///         let now = Instant::now();
+///         for event in &events {
+///             match event.token() {
+///                 DOOR => open_door(),
+///                 _ => server.handle_event(now, event, app)?,
+///             }
+///         }
+///         server.handle_timeout(now, app);
+///     }
+/// }
+/// ```
+///
 /// The methods may be called at any time and in any order; a call that has nothing to do does nothing.
 /// Whatever can be written is written before a call returns. Nothing here reads a clock: `now` is what
 /// the host read last.

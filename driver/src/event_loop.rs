@@ -14,6 +14,52 @@ use crate::idle::{Idle, IdleStrategy, Pause};
 /// embed one in a loop of your own.
 ///
 /// The clock is the host's: give [`Instant::now`], or a double.
+///
+/// A server and a client, for once in one thread:
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use tcpshm_driver::{Client, ClientConfig, EventLoop, Handler, Kind, Link, Received, Server, ServerConfig};
+///
+/// struct Collect(Vec<Vec<u8>>);
+///
+/// impl Handler for Collect {
+///     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+///         self.0.push(received.payload().to_vec());
+///         link.consume(received).expect("messages come in order");
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let place = tempfile::tempdir()?;
+/// # let directory = place.path();
+/// let config = ServerConfig::new("collector".parse()?, directory, "127.0.0.1:0".parse()?);
+/// let server = Server::bind(config)?;
+/// let address = server.local_addresses()?[0];
+/// let mut server = EventLoop::new(server, Instant::now)?;
+/// let mut config = ClientConfig::new("reporter".parse()?, directory, address);
+/// config.server = Some("collector".parse()?);
+/// let mut client = EventLoop::new(Client::new(config)?, Instant::now)?;
+///
+/// let (mut collected, mut nothing) = (Collect(Vec::new()), Collect(Vec::new()));
+/// let a_while = Some(Duration::from_millis(1));
+/// while !client.driver().is_connected() {
+///     client.turn(&mut nothing, a_while)?;
+///     server.turn(&mut collected, a_while)?;
+/// }
+/// let now = client.now();
+/// let mut link = client.driver().link(now).expect("it is connected");
+/// // From here on it is kept until the collector has consumed it, whoever is killed meanwhile.
+/// link.send(Kind::new(1).expect("not 0"), b"all is well")?;
+/// drop(link);
+/// while collected.0.is_empty() {
+///     client.turn(&mut nothing, a_while)?;
+///     server.turn(&mut collected, a_while)?;
+/// }
+/// assert_eq!(collected.0, [b"all is well"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct EventLoop<D> {
     poll: Poll,

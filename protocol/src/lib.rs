@@ -18,6 +18,58 @@
 //! * [`login`] is how two sides find out whether they go on with the session they both remember.
 //! * [`survey`] looks at a link file without changing it.
 //!
+//! Two sides of a link in one thread. What a driver does with files, sockets and policies is written out by hand:
+//!
+//! ```
+//! use std::time::Instant;
+//! use tcpshm_protocol::login::{Carrier, Confirm, Outcome, Proposal, Silence, Streams, UserData};
+//! use tcpshm_protocol::{AttachmentId, Event, Geometry, Grant, Header, Kind, Memory, Nonce, Role};
+//! use tcpshm_protocol::{Session, SessionId, Timing};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (now, nonce, id) = (Instant::now(), Nonce::new(1), SessionId::new(7).expect("not 0"));
+//! let ring = Geometry::new(4096, 512)?;
+//! // A link file in memory for each side; `tcpshm-shm` maps real ones.
+//! let open = |role, owner: &str, peer: &str| -> Result<_, Box<dyn std::error::Error>> {
+//!     let (owner, peer) = (owner.parse()?, peer.parse()?);
+//!     let header = Header { role, session: id, owner, peer, outgoing: ring, incoming: ring, asked: ring };
+//!     let mut memory = Memory::zeroed(Header::file_size(ring).expect("it fits"));
+//!     header.format(&mut memory, nonce);
+//!     Ok(Session::open(memory, nonce)?)
+//! };
+//! let (mut alice, mut bob) = (open(Role::Client, "alice", "bob")?, open(Role::Server, "bob", "alice")?);
+//!
+//! // The end of their first login: the client proposes a session, and the server takes it.
+//! let proposed = Some(Proposal { session: id, streams: Streams { client: ring, server: ring } });
+//! let confirm = Confirm { held: None, proposed, disputed: false, token: None, undelivered: None, nonce };
+//! let timing = Timing::new(Silence::default(), Silence::default());
+//! let attachment = AttachmentId::new(9).expect("not 0");
+//! let (outcome, carrier, user_data) = (Outcome::Fresh, Carrier::Tcp, UserData::default());
+//! let grant = Grant { outcome, attachment, nonce, carrier, user_data, timing };
+//! let ready = bob.accept(now, &confirm, grant)?;
+//! alice.establish(now, &ready, &timing)?;
+//!
+//! // Committed: it is in alice's file, and stays there until bob has consumed it.
+//! alice.send(Kind::new(1).expect("not 0"), b"hello")?;
+//! let mut wire = Vec::new();
+//! while !alice.poll_transmit(now).is_empty() {
+//!     wire.extend_from_slice(alice.poll_transmit(now));
+//!     let count = alice.poll_transmit(now).len();
+//!     alice.handle_transmitted(now, count);
+//! }
+//! let mut input = &wire[..];
+//! while let Some(event) = bob.handle_input(now, &mut input)? {
+//!     if let Event::Message(received) = event {
+//!         assert_eq!(received.payload(), b"hello");
+//!         bob.consume(received).expect("it is the oldest");
+//!     }
+//! }
+//! // Alice does not know yet.
+//! assert_eq!(alice.undelivered().messages, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The formats are specified in `WIRE.md` beside this crate's manifest, for implementations in other
 //! languages.
 #![forbid(unsafe_code)]

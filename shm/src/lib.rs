@@ -18,6 +18,30 @@
 //! they can be told. An overlay is not refused: files made here lie in its upper layer, where locks and
 //! mappings mean what they should; a directory that stands in a lower layer is not covered.
 //!
+//! ```
+//! use tcpshm_protocol::{Geometry, Header, Nonce, Role, SessionId};
+//! use tcpshm_shm::LinkDirectory;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let place = tempfile::tempdir()?;
+//! # let path = place.path().join("links");
+//! // Made with mode 0700, locked for this owner until it is dropped.
+//! let directory = LinkDirectory::open(&path, Role::Client, &"alice".parse()?)?;
+//! assert!(LinkDirectory::open(&path, Role::Client, &"alice".parse()?).is_err(), "alice runs here");
+//!
+//! // A fresh session's file: whole, its space reserved, and not yet in the place of the link's file.
+//! let (session, ring) = (SessionId::new(7).expect("not 0"), Geometry::new(4096, 512)?);
+//! let (owner, peer) = ("alice".parse()?, "bob".parse()?);
+//! let header =
+//!     Header { role: Role::Client, session, owner, peer, outgoing: ring, incoming: ring, asked: ring };
+//! let link = directory.create(&header, Nonce::new(1))?;
+//! assert_eq!(link.session.space(), 4088);
+//! assert!(directory.look(&header.peer)?.is_none(), "its login is not complete");
+//! assert_eq!(directory.look_proposed(&header.peer)?[0].header().session, session);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Removing a link file is harmless to whoever has mapped it, and is noticed
 //! ([`LinkDirectory::is_in_place`]). Truncating one is outside the trust: the next access kills the
 //! process, and no check can win that race.
