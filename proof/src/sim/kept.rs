@@ -8,5 +8,9 @@ pub const KEPT: &[(u64, &str)] = &[
     (14600, "the simulated links swapped files of which one side had two"),
     (97_644, "the simulated server was woken to speak while the carrier did not take its Ready"),
     (228_762, "the end of a history was noticed while the peer was hostile"),
+    (
+        1_869_257,
+        "a clone took the client's place while its Confirm was on its way, and was taken for who had said it",
+    ),
     (389_581, "an image was played with more kept files than a reset may add to"),
 ];

@@ -260,7 +260,8 @@ impl Client {
             }
         }
         self.view = view;
-        self.connected();
+        let past = self.peer_history.past();
+        self.connected(past);
         self.notes.push(Note::Connected(ready.outcome));
         Next::Stream
     }

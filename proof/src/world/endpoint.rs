@@ -188,9 +188,9 @@ impl Endpoint {
         }
     }
 
-    /// A connection begins.
-    pub(super) fn connected(&mut self) {
-        self.connected_to = self.peer_history.past();
+    /// A connection begins, with this one of the other's pasts.
+    pub(super) fn connected(&mut self, past: u32) {
+        self.connected_to = past;
     }
 
     /// What was held or lent belongs to a life or a session that is over.

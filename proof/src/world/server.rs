@@ -52,11 +52,13 @@ const MOST_KEPT: usize = 2;
 pub(crate) struct Visit {
     pub(crate) login: ServerLogin,
     hello: Option<(u64, Hello)>,
+    /// With which of the client's pasts: by the time that its Confirm is read, a clone may be in its place.
+    past: u32,
 }
 
 impl Visit {
-    pub(crate) fn new() -> Self {
-        Self { login: ServerLogin::new(), hello: None }
+    pub(crate) fn new(past: u32) -> Self {
+        Self { login: ServerLogin::new(), hello: None, past }
     }
 }
 
@@ -372,7 +374,7 @@ impl Server {
             self.disk.switch();
         }
         self.view = view;
-        self.connected();
+        self.connected(visit.past);
         self.token = None;
         visit.login.ready(&ready).expect("it is the turn of a ready");
         self.notes.push(Note::Connected(outcome));
