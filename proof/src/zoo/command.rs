@@ -33,8 +33,8 @@ pub struct Options {
     /// Schedules without any defect, which must all be clean.
     #[arg(long, default_value_t = 20_000)]
     clean: u64,
-    /// How many to look into at a time.
-    #[arg(long, default_value_t = 2)]
+    /// How many to look into at a time: more than there are cores, since a test that fails mostly waits.
+    #[arg(long, default_value_t = 4)]
     threads: usize,
 }
 
