@@ -46,6 +46,7 @@ pub fn driver_events(directory: &Path, bytes: &[u8]) {
 
 /// What an input led to.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the test of the corpus looks at all of it"))]
 pub(super) struct Tally {
     /// Events told in turn after a while, out of turn, again, and invented.
     pub(super) late: u32,
