@@ -1,30 +1,40 @@
 //! Aeron over shared memory (`aeron:ipc`), by way of its C client and its C media driver.
 //!
-//! A publication for each way, exclusive since there is one publisher; a sender claims and commits, as tcpshm does; both
-//! sides spin on their image. A round trip is set up as `ping_pong_ipc` of its Rust bindings is. The media driver is in the
-//! far process. It is not on the way of a message: its one thread (`SHARED`) makes logs, moves limits and notices who
-//! is gone, and sleeps up to a millisecond in between, as it does by default; so do the clients' own threads. They
-//! share the cores with the sides, because there may be no others.
+//! A publication for each way, exclusive since there is one publisher; a sender claims and commits, as tcpshm
+//! does; both sides spin on their image, as `ping_pong_ipc` of its Rust bindings does. The media driver is in
+//! the far process. It is not on the way of a message: its one thread (`SHARED`) makes logs, clears them,
+//! moves limits and notices who is gone. It shares a core with a side that spins, because there may be no
+//! other, so it sleeps as long as it may: with its usual back-off it takes so much of the core that a round
+//! trip takes twice as long.
 //!
-//! What it offers: messages in order from each publisher to any number of subscribers that keep up, over IPC, UDP and
-//! multicast, with flow control and back pressure. A driver has to run. A subscriber begins where it joins: one that
-//! was killed does not get what it had not consumed, and a log is gone with its publication. (Keeping
-//! messages is the business of Aeron Archive, another process.)
+//! What it offers: messages in order from each publisher to any number of subscribers that keep up, over IPC,
+//! UDP and multicast, with flow control and back pressure. A driver has to run. A subscriber begins where it
+//! joins: one that was killed does not get what it had not consumed, and a log is gone with its publication.
+//! (Keeping messages is the business of Aeron Archive, another process.)
 
+use std::ffi::CStr;
 use std::io;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rusteron_client::{
-    AERON_IPC_STREAM, Aeron, AeronExclusivePublication, AeronImage, AeronOfferError, AeronSubscription,
-    Handlers,
+    Aeron, AeronCError, AeronContext, AeronExclusivePublication, AeronImage, AeronOfferError,
+    AeronSubscription, Handlers, IntoCString,
 };
-use rusteron_media_driver::aeron_threading_mode_enum::AERON_THREADING_MODE_SHARED;
+use rusteron_media_driver::bindings::aeron_threading_mode_enum::AERON_THREADING_MODE_SHARED;
 use rusteron_media_driver::testing::EmbeddedDriver;
 
 use crate::end::{End, PATIENCE, Use, spin};
 
+/// A log has three terms, and a publisher may be half a term ahead of where the driver last saw its
+/// subscribers.
+const CHANNEL: &CStr = c"aeron:ipc?term-length=8m";
+/// Nanoseconds that the driver sleeps: ten milliseconds, in which round trips do not get far.
+const NOW_AND_THEN: &CStr = c"10000000";
+/// A tenth of a millisecond, in which a stream gets no further than half a term: it would wait for the
+/// driver.
+const OFTEN: &CStr = c"100000";
 const THERE: i32 = 1;
 const BACK: i32 = 2;
 /// Messages that are taken at once.
@@ -41,9 +51,15 @@ pub(crate) struct AeronIpc {
 }
 
 impl End for AeronIpc {
-    fn listen(_: &Path, _: Use, tell: impl FnOnce(&str) -> io::Result<()>) -> io::Result<Self> {
+    fn listen(_: &Path, used: Use, tell: impl FnOnce(&str) -> io::Result<()>) -> io::Result<Self> {
         let driver = EmbeddedDriver::launch_with(|context| {
-            context.set_threading_mode(AERON_THREADING_MODE_SHARED).map(|_| ())
+            context.set_threading_mode(AERON_THREADING_MODE_SHARED)?;
+            // What the driver is told of sleeping comes before that it shall.
+            context.set_shared_idle_strategy_init_args(match used {
+                Use::RoundTrips => NOW_AND_THEN,
+                Use::Stream(_) => OFTEN,
+            })?;
+            context.set_shared_idle_strategy(c"sleeping").map(|_| ())
         });
         let driver = driver.map_err(io::Error::other)?;
         let directory = driver.dir().to_owned();
@@ -94,13 +110,13 @@ impl AeronIpc {
         driver: Option<EmbeddedDriver>,
         ready: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<Self> {
-        let aeron = Aeron::connect_dir(directory).map_err(io::Error::other)?;
+        let aeron = connect(directory).map_err(io::Error::other)?;
         let publication = aeron
-            .async_add_exclusive_publication(AERON_IPC_STREAM, publish)
+            .async_add_exclusive_publication(CHANNEL, publish)
             .and_then(|adding| adding.poll_blocking(PATIENCE))
             .map_err(io::Error::other)?;
         let subscription = aeron
-            .async_add_subscription(AERON_IPC_STREAM, subscribe, Handlers::NONE, Handlers::NONE)
+            .async_add_subscription(CHANNEL, subscribe, Handlers::NONE, Handlers::NONE)
             .and_then(|adding| adding.poll_blocking(PATIENCE))
             .map_err(io::Error::other)?;
         ready()?;
@@ -114,6 +130,16 @@ impl AeronIpc {
         };
         Ok(Self { publication, image, _subscription: subscription, _driver: driver })
     }
+}
+
+/// A client whose memory is there before it is used.
+fn connect(directory: &str) -> Result<Aeron, AeronCError> {
+    let context = AeronContext::new()?;
+    context.set_dir(&directory.into_c_string())?;
+    context.set_pre_touch_mapped_memory(true)?;
+    let aeron = Aeron::new(&context)?;
+    aeron.start()?;
+    Ok(aeron)
 }
 
 fn send(publication: &AeronExclusivePublication, message: &[u8]) -> io::Result<()> {

@@ -1,13 +1,13 @@
 //! Bare stream sockets: TCP, which is the floor's twin, and Unix-domain.
 //!
-//! Both ends are non-blocking and spin on `read`; TCP sends at once (`TCP_NODELAY`). A message is a header of 16 bytes
-//! with its length, the payload, and padding to 8, which are the bytes that tcpshm puts on a connection, and is
-//! written with one call of its own.
+//! Both ends are non-blocking and spin on `read`; TCP sends at once (`TCP_NODELAY`). A message is a header of
+//! 16 bytes with its length, the payload, and padding to 8, which are the bytes that tcpshm puts on a
+//! connection, and is written with a call of its own.
 //!
 //! What it offers: bytes in order between two processes, for as long as both live. Nothing is kept: what the
 //! kernel holds is gone with either process, messages are the caller's business, and so is a new connection.
 //! What tcpshm adds over TCP is seen against `bare-tcp`; how far `bare-tcp` itself is from the floor tells
-//! what the framing costs, and how much noise there is.
+//! how much noise there is, and what the framing costs.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

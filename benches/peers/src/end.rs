@@ -23,8 +23,8 @@ impl Use {
     }
 }
 
-/// One of two ends that are in different processes, each with a core of its own. A message has at least one byte, and
-/// is sent and received as such, however the peer moves bytes.
+/// One of two ends that are in different processes, each with a core of its own. A message has at least one
+/// byte, and is sent and received as such, however the peer moves bytes.
 pub(crate) trait End: Sized {
     /// Waits for the other end. `home` is a directory of this connection alone; `tell` is called once with
     /// what [`connect`](End::connect) has to know, when it may be called.

@@ -1,15 +1,17 @@
 //! iceoryx2: publish and subscribe with slices, one service for each way.
 //!
 //! Set up for round trips as its own benchmark of them is: one publisher and one subscriber, a buffer of one
-//! sample, and both sides spin on `receive`. A message is copied once, into a sample that was loaned, and seen where it
-//! lies; so does tcpshm. In a stream the buffer has room for many, and a publisher waits instead of overwriting
-//! (`RetryUntilDelivered` without safe overflow), since a stream of tcpshm loses nothing either.
+//! sample, and both sides spin on `receive`. A message is copied once, into a sample that was loaned, and
+//! seen where it lies; so does tcpshm. (That benchmark loans the next sample while it waits, and writes
+//! nothing into it. Here what is sent, and how long it is, is known when it is sent.) In a stream the buffer
+//! has room for many, and a publisher waits instead of overwriting (`RetryUntilDelivered` without safe
+//! overflow), since a stream of tcpshm loses nothing either.
 //!
-//! What it offers: many publishers and many subscribers that find each other by name, payloads of any size without
-//! a copy, requests, events, and the cleaning up after processes that died. Samples are in order for each publisher. A
-//! subscriber that comes later gets what its service's history holds, nothing if that is 0. What was sent is
-//! gone when the processes of a service are: neither a kill of both sides nor a subscriber that was killed with samples
-//! in its buffer is made good.
+//! What it offers: many publishers and many subscribers that find each other by name, payloads of any size
+//! without a copy, requests, events, and the cleaning up after processes that died. Samples are in order for
+//! each publisher. A subscriber that comes later gets what its service's history holds, which is nothing
+//! here. What was sent is gone with the processes of a service, and a subscriber that is killed with samples
+//! in its buffer does not get them again.
 
 use std::io;
 use std::path::Path;
@@ -46,8 +48,8 @@ impl End for Iceoryx {
     }
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        // A publisher waits for room only when the subscriber has looked once. Before that it gives up at a full
-        // buffer, and reaches nobody.
+        // A publisher waits for room only when the subscriber has looked once. Before that it gives up at a
+        // full buffer, and reaches nobody.
         spin(|| {
             let sample = self.publisher.loan_slice_uninit(message.len()).map_err(io::Error::other)?;
             let reached = sample.write_from_slice(message).send().map_err(io::Error::other)?;

@@ -11,13 +11,13 @@
 //!   CacheLine, SocketFloor: before each batch of a peer, one of its floor
 //! ```
 //!
-//! Round trips: one message in flight, its payload drawn from 16, 36, 68 and 200 bytes, sent back as it is by a process on the
-//! other core. Then streams one way, of 16 bytes and of 1 KiB. In every round each peer has its turn, right after its floor: a
-//! counter that goes between the caches of two cores for those that use shared memory, bare TCP for those that
-//! use sockets. The figure to read is the ratio to it.
+//! Round trips: one message in flight, its payload drawn from 16, 36, 68 and 200 bytes, sent back as it is by
+//! a process on the other core. Then streams one way, of 16 bytes and of 1 KiB. In every round each peer has
+//! its turn, right after its floor: a counter that goes between the caches of two cores for those that use
+//! shared memory, bare TCP for those that use sockets. The figure to read is the ratio to it.
 //!
-//! Peers differ in more than time. The module of each says how it is set up and why, and what it offers; of all of
-//! them only tcpshm keeps what was committed when both processes are killed.
+//! Peers differ in more than time. The module of each says how it is set up and why, and what it offers; of
+//! all of them only tcpshm keeps what was committed when both processes are killed.
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 #[cfg(feature = "aeron")]

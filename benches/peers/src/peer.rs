@@ -39,7 +39,8 @@ pub(crate) enum Peer {
 pub(crate) struct Ways {
     /// Starts the near side of round trips, and the process with the far one.
     pub(crate) round_trips: fn(Call, Mix) -> io::Result<Box<dyn Subject>>,
-    /// Sends a stream to the far core. Returns the time from the arrival of the first message to that of the last.
+    /// Sends a stream to the far core. Returns the time from the arrival of the first message to that of the
+    /// last.
     pub(crate) stream: fn(Call, Flow) -> io::Result<Duration>,
     /// The whole life of the process with the far side.
     pub(crate) serve: fn(&Path, Use, usize) -> io::Result<()>,

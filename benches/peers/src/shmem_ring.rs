@@ -1,16 +1,16 @@
 //! shmem-ipc: two rings in shared memory, each with one sender and one receiver.
 //!
-//! Of the rings between processes in the registry it is the one that was made for this: `memfd`, sealed, one counter that
-//! both sides change. (`ipmpsc` takes a mutex for each message and serialises it, so it is no ring to measure
-//! against.) A ring carries items of one size; here they are words of 8 bytes, and a message is a word with its
-//! length and the words of its payload. Both sides spin on the ring itself, which its documentation calls low-level and which
-//! signals nobody, and use the functions without unsafe code. The receiver takes everything that is there at once. Rings
-//! are as large as those of tcpshm.
+//! Of the rings between processes in the registry it is the one that was made for this: `memfd`, sealed, one
+//! counter that both sides change. (`ipmpsc` takes a mutex for each message and serialises it, so it is no
+//! ring to measure against.) A ring carries items of one size; here they are words of 8 bytes, and a message
+//! is a word with its length and the words of its payload. Both sides spin on the ring itself, which its
+//! documentation calls low-level and which signals nobody, and use the functions that need no unsafe code.
+//! The receiver takes everything that is there at once. Rings are as large as those of tcpshm.
 //!
 //! What it offers: items in order from one process to one other that need not trust each other, and eventfds
-//! for those that sleep. The files must be passed between the processes by other means. Messages, names, logins and
-//! the noticing of a peer that is gone are the caller's business. A ring is gone with its processes, and
-//! a receiver that dies takes with it what it had taken.
+//! for those that sleep. The files must be passed between the processes by other means. Messages, names,
+//! logins and the noticing of a peer that is gone are the caller's business. A ring is gone with its
+//! processes, and a receiver that dies takes with it what it had taken.
 
 use std::fs::File;
 use std::io;

@@ -1,13 +1,13 @@
 //! tcpshm itself, over both carriers, through its public interface.
 //!
-//! The sides are those of `cargo bench --bench rtt`: the client answers each answer with a request that consumes it, in
-//! one store; the server does the same; both spin. Over a stream the sides are two threads that share nothing but the
-//! link files, as in `cargo bench --bench stream`.
+//! The sides are those of `cargo bench --bench rtt`: the client answers each answer with a request that
+//! consumes it, in one store; the server does the same; both spin. Over a stream the sides are two threads
+//! that share nothing but the link files, as in `cargo bench --bench stream`.
 //!
-//! What it offers: a message that was committed is kept until the other side has consumed it, however often either
-//! process or both are killed, and comes once and in order; both sides find each other again, and a link can change its
-//! carrier. It is always between two named sides: there is no publishing to many. What is in the link
-//! files is safe from the end of processes, not from that of the machine.
+//! What it offers: a message that was committed is kept until the other side has consumed it, however often
+//! either process or both are killed, and comes once and in order; both sides find each other again, and a
+//! link can change its carrier. It is always between two named sides: there is no publishing to many. What is
+//! in the link files is safe from the end of processes, not from that of the machine.
 
 use std::io;
 use std::path::Path;
@@ -57,8 +57,8 @@ impl Subject for LinkTrips {
     }
 }
 
-/// The floor of sockets: bare TCP that spins and sends the same byte counts back. Its echo is in a process like that of
-/// the links.
+/// The floor of sockets: bare TCP that spins and sends the same byte counts back. Its echo is in a process
+/// like that of the links.
 pub(crate) struct SocketFloor {
     client: SocketClient,
     far: benches::Peer,

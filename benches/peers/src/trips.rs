@@ -46,7 +46,8 @@ impl Trips {
         Ok(())
     }
 
-    /// For each peer a batch of its floor and one of its own that are timed as wholes, and the same with every round trip timed.
+    /// For each peer a batch of its floor and one of its own that are timed as wholes, and the same with
+    /// every round trip timed.
     pub(crate) fn round(&mut self) -> io::Result<()> {
         for row in &mut self.rows {
             let wanted = row.peer.floor();

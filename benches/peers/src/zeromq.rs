@@ -1,14 +1,14 @@
 //! ZeroMQ: a pair of `PAIR` sockets over TCP or over Unix-domain sockets (`ipc://`).
 //!
-//! `PAIR` is the pattern for exactly two, and the one with the least in the way. Its threads for sockets cannot be
-//! told to spin, and each runs on the core of its side, where an end that spins would keep it from running: so both
-//! ends wait in `recv`, as `local_lat` and `remote_lat` of ZeroMQ do. Over TCP ZeroMQ sends at once by itself. High-water
-//! marks are the usual ones, a thousand messages.
+//! `PAIR` is the pattern for exactly two, and the one with the least in the way. Its threads for sockets
+//! cannot be told to spin, and each runs on the core of its side, where an end that spins would keep it from
+//! running: so both ends wait in `recv`, as `local_lat` and `remote_lat` of ZeroMQ do. Over TCP ZeroMQ sends
+//! at once by itself. High-water marks are the usual ones, a thousand messages.
 //!
-//! What it offers: whole messages in order, queues on both sides, many patterns from one to many and many to many, most
-//! of which connect again by themselves, and every language there is. What is in the queues is in the memory of a
-//! process and gone with it, and a message that was on its way when a connection broke may be lost: nothing says
-//! which the other side has taken. Nothing of it passes through shared memory.
+//! What it offers: whole messages in order, queues on both sides, many patterns from one to many and many to
+//! many, most of which connect again by themselves, and every language there is. What is in the queues is in
+//! the memory of a process and gone with it, and a message that was on its way when a connection broke may be
+//! lost: nothing says which the other side has taken. Nothing of it passes through shared memory.
 
 use std::io;
 use std::marker::PhantomData;
