@@ -187,6 +187,8 @@ fn patient(result: io::Result<usize>) -> io::Result<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use crate::end::tests::{a_stream_arrives_whole_and_in_order, short_batches_come_back};
 
@@ -200,5 +202,36 @@ mod tests {
     fn streams_arrive_over_both() {
         a_stream_arrives_whole_and_in_order::<Bare<Tcp>>();
         a_stream_arrives_whole_and_in_order::<Bare<Unix>>();
+    }
+
+    /// What was written is what is read, as much at once as there is room for.
+    struct Memory;
+
+    impl Family for Memory {
+        type Listener = ();
+        type Stream = VecDeque<u8>;
+
+        fn listen(_: &Path) -> io::Result<((), String)> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        fn accept((): &()) -> io::Result<VecDeque<u8>> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        fn connect(_: &str) -> io::Result<VecDeque<u8>> {
+            Err(ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn frames_are_whole_wherever_the_buffer_ends() {
+        let mut bare = Bare::<Memory>::new(VecDeque::new());
+        let message = |number: usize| vec![number.to_le_bytes()[0]; 1 + number % 300];
+        (0..2000).for_each(|number| bare.send(&message(number)).unwrap());
+        for number in 0..2000 {
+            bare.receive(|found| assert_eq!(found, message(number), "message {number}")).unwrap();
+        }
+        assert_eq!(bare.receive(|_| ()).unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }
