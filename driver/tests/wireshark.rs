@@ -1,0 +1,311 @@
+//! The Wireshark dissector beside `WIRE.md` shows what our own programs say to each other, as it is.
+//!
+//! Needs tshark. Without it every test here prints SKIPPED, or fails if `TCPSHM_REQUIRE_TSHARK` is set.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+#[path = "support/dissected.rs"]
+mod dissected;
+#[path = "support/pcap.rs"]
+mod pcap;
+#[path = "support/recorded.rs"]
+mod recorded;
+mod support;
+#[path = "support/tshark.rs"]
+mod tshark;
+
+use std::fmt::Write;
+
+use pcap::{Capture, Cut};
+use recorded::{Chapter, Said};
+use support::cable::Piece;
+use support::raw::{self, ACK, CLOSE};
+use tcpshm_driver::protocol::login::{LoginMessage, Outcome, Ready, Silence, UserData, Welcome};
+use tcpshm_driver::protocol::{AttachmentId, Challenge, Nonce, SessionId, Standing};
+use tcpshm_driver::{Carrier, Carriers};
+use tshark::{Shown, dissect, infos};
+
+const ID: u128 = 0x0f1e_2d3c_4b5a_6978_c0ff_ee01_2345_6789;
+
+#[test]
+fn every_field_of_every_frame_is_shown_however_the_bytes_are_cut() {
+    let chapters = recorded::chapters();
+    let connections: Vec<&Vec<Piece>> = chapters.iter().flat_map(|chapter| &chapter.connections).collect();
+    let numbered = connections.iter().zip(0..);
+    let expected: Vec<Shown> =
+        numbered.flat_map(|(pieces, number)| dissected::expected(number, pieces)).collect();
+    for kind in ["Hello", "Welcome", "Confirm", "Ready", "Refusal"] {
+        assert!(expected.iter().any(|shown| shown.get("type") == Some(kind)), "a {kind} is among them");
+    }
+    for code in ["Ack", "Heartbeat", "Close"] {
+        assert!(expected.iter().any(|shown| shown.get("code") == Some(code)), "a {code} is among them");
+    }
+    for cut in [Cut::AsTheyCame, Cut::Together, Cut::Bytes, Cut::Odd(1), Cut::Odd(2)] {
+        let mut capture = Capture::new();
+        connections.iter().for_each(|pieces| capture.add(pieces, cut));
+        let Some(shown) = dissect(&capture, &[]) else { return };
+        for (number, (shown, expected)) in shown.iter().zip(&expected).enumerate() {
+            assert_eq!(shown, expected, "number {number}, cut {cut:?}");
+        }
+        assert_eq!(shown.len(), expected.len(), "cut {cut:?}");
+        let mut first = 0;
+        for chapter in &chapters {
+            first = tells_what_the_programs_did(chapter, first, &shown);
+        }
+    }
+}
+
+/// Compares a chapter, whose first connection has this number, with what its programs know. Returns the number of the
+/// next chapter's first connection.
+#[track_caller]
+fn tells_what_the_programs_did(chapter: &Chapter, first: u16, shown: &[Shown]) -> u16 {
+    let upto = first + u16::try_from(chapter.connections.len()).unwrap();
+    let mut of_chapter = shown.iter().filter(|shown| (first..upto).contains(&shown.connection));
+    let messages = of_chapter.clone().filter(|shown| shown.get("mark").is_some());
+    let said: Vec<Said> = messages.map(|shown| Said::shown(shown, first)).collect();
+    for expected in &chapter.said {
+        assert!(said.contains(expected), "{}: {expected:?} in {said:?}", chapter.title);
+    }
+    assert_eq!(said.len(), chapter.said.len(), "{}: {said:?}", chapter.title);
+    for (name, value) in &chapter.facts {
+        let found = of_chapter.find(|shown| shown.get(name) == Some(value));
+        assert!(found.is_some(), "{}: {name} is {value}, in this order", chapter.title);
+    }
+    upto
+}
+
+#[test]
+fn the_info_column_says_what_happens() {
+    let mut capture = Capture::new();
+    let marked = raw::message(ID, 0, &[7; 200]);
+    let close = raw::frame(24, 0, CLOSE, 8, &1_u64.to_le_bytes());
+    let mut pieces = login(Carrier::Tcp);
+    pieces.push(up([raw::frame(16, 0, ACK, 0, &[]), marked, close].concat()));
+    capture.add(&pieces, Cut::AsTheyCame);
+    let Some(infos) = infos(&capture) else { return };
+    assert_eq!(
+        infos,
+        [
+            "Hello client=c1 wish=tcp".to_owned(),
+            "Welcome server=server carriers=tcp+shm".to_owned(),
+            format!("Confirm proposed={ID:032x}"),
+            format!("Ready fresh session={ID:032x} carrier=tcp"),
+            "Ack ack=0; Message @0 kind=1 len=216 ack=0; Close reason=Application ack=8".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn whatever_breaks_the_protocol_is_remarked_upon() {
+    let cases = broken();
+    let mut capture = Capture::new();
+    cases.iter().for_each(|case| capture.add(&case.1, Cut::AsTheyCame));
+    let Some(shown) = dissect(&capture, &[]) else { return };
+    let mut wrong = Vec::new();
+    for ((expected, _), connection) in cases.iter().zip(0..) {
+        let of_connection = shown.iter().filter(|shown| shown.connection == connection);
+        let mut remarks = String::new();
+        for (sort, text) in of_connection.flat_map(|shown| &shown.remarks) {
+            write!(remarks, "{sort}: {text}").unwrap();
+        }
+        if remarks != *expected {
+            wrong.push(format!("{expected:?} was expected of {connection}, and {remarks:?} came"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn up(bytes: Vec<u8>) -> Piece {
+    Piece { to_server: true, bytes }
+}
+
+fn down(bytes: Vec<u8>) -> Piece {
+    Piece { to_server: false, bytes }
+}
+
+/// The four messages of a login that begins the session [`ID`].
+fn login(carrier: Carrier) -> Vec<Piece> {
+    let limits = support::limits(4096, 512);
+    let challenge = Challenge::new(5);
+    let welcome = LoginMessage::Welcome(Welcome {
+        server: support::name("server"),
+        limits,
+        carriers: Carriers::BOTH,
+        silence: Silence::default(),
+        challenge,
+    });
+    let ready = LoginMessage::Ready(Ready {
+        outcome: Outcome::Fresh,
+        session: SessionId::new(ID).unwrap(),
+        standing: Standing::START,
+        attachment: AttachmentId::new(6).unwrap(),
+        carrier,
+        nonce: Nonce::new(7),
+        user_data: UserData::default(),
+    });
+    let mut hello = raw::hello("c1");
+    if carrier == Carrier::Shm {
+        // The wish stands before silence and user data.
+        let at = hello.len() - 7;
+        hello[at] = 2;
+    }
+    let confirm = raw::answer(raw::confirm(ID), challenge);
+    vec![up(hello), down(raw::encode(welcome)), up(confirm), down(raw::encode(ready))]
+}
+
+/// A login, these frames of the client, and these of the server.
+fn after_login(client: Vec<u8>, server: Vec<u8>) -> Vec<Piece> {
+    let mut pieces = login(Carrier::Tcp);
+    pieces.extend([up(client), down(server)].into_iter().filter(|piece| !piece.bytes.is_empty()));
+    pieces
+}
+
+/// A login one of whose messages was changed.
+fn changed(message: usize, change: impl FnOnce(&mut Vec<u8>)) -> Vec<Piece> {
+    let mut pieces = login(Carrier::Tcp);
+    pieces.truncate(message + 1);
+    let bytes = &mut pieces[message].bytes;
+    change(bytes);
+    let body = u16::try_from(bytes.len() - 8).unwrap();
+    bytes[6..8].copy_from_slice(&body.to_le_bytes());
+    pieces
+}
+
+/// Remarks, and the connection that gives rise to them.
+fn broken() -> Vec<(&'static str, Vec<Piece>)> {
+    let message = || raw::message(ID, 0, b"twelve bytes");
+    let client = |bytes| after_login(bytes, Vec::new());
+    let acked = |ack| after_login(message(), raw::frame(16, 0, ACK, ack, &[]));
+    let mut padded = message();
+    padded[28] = 1;
+    let mut shared = login(Carrier::Shm);
+    shared.push(up(message()));
+    let window: Vec<u8> = (0..8).flat_map(|number| raw::message(ID, number * 528, &[0; 512])).collect();
+    let nothing = Vec::new;
+    vec![
+        ("", client(message())),
+        ("", acked(32)),
+        ("malformed: a length of 15, where 16 to 528 are possible", client(raw::frame(15, 1, 0, 0, &[]))),
+        ("malformed: a length of 529, where 16 to 528 are possible", client(raw::frame(529, 1, 0, 0, &[]))),
+        ("malformed: unknown control code 4", client(raw::frame(16, 0, 4, 0, &[]))),
+        (
+            "malformed: a control frame of code 3 with 16 bytes, where 24 belong",
+            client(raw::frame(16, 0, CLOSE, 0, &[])),
+        ),
+        ("malformed: padding that is not zero", client(padded)),
+        ("mark.wrong: a mark of 0x51d6, where 0xcfe1 belongs", client(raw::message(ID, 8, b"x"))),
+        ("malformed: it ends at 4224, beyond the window", client(window)),
+        ("ack.wrong: an ack of 4 is no multiple of 8", acked(4)),
+        ("ack.wrong: an ack of 40, where 32 was sent", acked(40)),
+        ("ack.wrong: an ack of 24, where no message ends", acked(24)),
+        ("turn: a message, where shared memory carries the messages", shared),
+        ("lost: behind the end of the connection", {
+            let close = raw::frame(24, 0, CLOSE, 0, &9_u64.to_le_bytes());
+            client([close, message()].concat())
+        }),
+        (
+            "turn: Confirm where Welcome is due",
+            vec![login(Carrier::Tcp).remove(0), login(Carrier::Tcp).remove(2)],
+        ),
+        ("turn: it answers another Welcome", changed(2, |bytes| *bytes.last_mut().unwrap() = 1)),
+        ("turn: a session that Confirm did not show", changed(3, |bytes| bytes[9] ^= 1)),
+        ("turn: a carrier that was not wished or not offered", changed(3, |bytes| bytes[57] = 2)),
+        (
+            "malformed: the body ends within a field: 1 of its 2 bytes are there",
+            changed(0, |bytes| bytes.truncate(bytes.len() - 1)),
+        ),
+        ("malformed: 1 bytes after the last field", changed(1, |bytes| bytes.push(0))),
+        ("malformed: not a name", changed(0, |bytes| bytes[9] = b'/')),
+        ("malformed: neither 0 nor 1", changed(0, |bytes| bytes[11] = 2)),
+        ("malformed: 4 is not one of them", changed(0, |bytes| bytes[36] = 4)),
+        ("malformed: not from 10 to 3,600,000 ms", changed(0, |bytes| bytes[37..41].fill(0))),
+        ("malformed: not a power of two from 64 to 2^40", changed(0, |bytes| bytes[12] = 1)),
+        ("malformed: 0 is no id", changed(2, |bytes| bytes[10..26].fill(0))),
+        ("malformed: a position is a multiple of 8", changed(3, |bytes| bytes[25] = 1)),
+        (
+            "malformed: neither a held nor a proposed session",
+            changed(2, |bytes| drop(bytes.splice(9..50, [0]))),
+        ),
+        ("malformed: a dispute or a debt without a held session", changed(2, |bytes| bytes[50] = 1)),
+        ("malformed: login version 2, this dissector knows 1", changed(0, |bytes| bytes[4] = 2)),
+        ("malformed: Welcome of 103 bytes, where 102 is the most", changed(1, |bytes| bytes.resize(111, 0))),
+        ("malformed: not a login message", vec![login(Carrier::Tcp).remove(0), down(message())]),
+        ("", after_login(nothing(), nothing())),
+    ]
+}
+
+#[test]
+fn frames_whose_login_was_not_captured_are_shown_without_their_places() {
+    let mut capture = Capture::new();
+    let bytes =
+        [raw::frame(16, 0, ACK, 8, &[]), raw::message(ID, 4096, b"four"), raw::message(ID, 4120, b"")];
+    capture.add(&[up(bytes.concat())], Cut::Odd(3));
+    for told in [["-o", "tcpshm.ports:4000"], ["-d", "tcp.port==4000,tcpshm"]] {
+        let Some(shown) = dissect(&capture, &told) else { return };
+        let told: Vec<_> = shown
+            .iter()
+            .map(|shown| ["len", "kind", "ack", "position"].map(|name| shown.get(name)))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                [Some("16"), Some("0"), Some("8"), None],
+                [Some("20"), Some("1"), Some("0"), None],
+                [Some("16"), Some("1"), Some("0"), None],
+            ]
+        );
+        assert!(shown.iter().all(|shown| shown.remarks.is_empty()));
+    }
+    let Some(shown) = dissect(&capture, &[]) else { return };
+    assert_eq!(shown, [], "nothing says that these are ours");
+}
+
+/// Bytes that a peer could send in place of what belongs there.
+fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes: Vec<u8> = match random.u8(..3) {
+        0 => Vec::new(),
+        1 => raw::message(ID, 0, &vec![1; random.usize(..300)]),
+        _ => raw::frame(random.u32(..600), random.u16(..2), random.u16(..5), random.u64(..), &[0; 20]),
+    };
+    bytes.extend((0..random.usize(..200)).map(|_| random.u8(..)));
+    bytes
+}
+
+const NOISY: u16 = 200;
+
+/// Connections that begin as a login does and go on with garbage, of whose packets this much is kept.
+fn noise(seed: u64, kept: usize) -> Capture {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut capture = Capture::new();
+    capture.kept = kept;
+    for _ in 0..NOISY {
+        let mut pieces = login(if random.bool() { Carrier::Tcp } else { Carrier::Shm });
+        pieces.truncate(random.usize(1..=pieces.len()));
+        if random.bool() {
+            let piece = random.usize(..pieces.len());
+            let bytes = &mut pieces[piece].bytes;
+            let at = random.usize(4..bytes.len());
+            bytes[at] = random.u8(..);
+        }
+        for _ in 0..random.usize(1..4) {
+            pieces.push(Piece { to_server: random.bool(), bytes: garbage(&mut random) });
+        }
+        capture.add(&pieces, if random.bool() { Cut::AsTheyCame } else { Cut::Odd(random.u64(..)) });
+    }
+    capture
+}
+
+#[test]
+fn no_bytes_make_the_dissector_fail() {
+    // `dissect` looks for errors of the script. Two passes show everything twice, as to a person who scrolls.
+    let ways: [(u64, usize, &[&str]); 4] = [
+        (1, usize::MAX, &[]),
+        (2, usize::MAX, &["-2"]),
+        (3, usize::MAX, &["-o", "tcp.desegment_tcp_streams:FALSE"]),
+        (4, 54 + 20, &[]),
+    ];
+    for (seed, kept, way) in ways {
+        let Some(shown) = dissect(&noise(seed, kept), way) else { return };
+        let begun = (0..NOISY).filter(|number| shown.iter().any(|shown| shown.connection == *number)).count();
+        assert!(begun > usize::from(NOISY) / 3, "{begun} of seed {seed}");
+    }
+}
