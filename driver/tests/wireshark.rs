@@ -19,9 +19,9 @@ use pcap::{Capture, Cut};
 use recorded::{Chapter, Said};
 use support::cable::Piece;
 use support::raw::{self, ACK, CLOSE};
-use tcpshm_driver::protocol::login::{LoginMessage, Outcome, Ready, Silence, UserData, Welcome};
+use tcpshm_driver::protocol::login::{LoginMessage, Outcome, Ready, Refusal, Silence, UserData, Welcome};
 use tcpshm_driver::protocol::{AttachmentId, Challenge, Nonce, SessionId, Standing};
-use tcpshm_driver::{Carrier, Carriers};
+use tcpshm_driver::{Carrier, Carriers, RefusalCode};
 use tshark::{Shown, dissect, infos};
 
 const ID: u128 = 0x0f1e_2d3c_4b5a_6978_c0ff_ee01_2345_6789;
@@ -112,6 +112,34 @@ fn whatever_breaks_the_protocol_is_remarked_upon() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_refusal_and_every_reason_has_its_name() {
+    let mut capture = Capture::new();
+    let mut names = Vec::new();
+    for number in 1..=20_u16 {
+        let mut refusal = raw::encode(LoginMessage::Refusal(Refusal::new(RefusalCode::Busy, "")));
+        refusal[8..10].copy_from_slice(&number.to_le_bytes());
+        let Ok(Some(LoginMessage::Refusal(decoded))) = LoginMessage::decode(&mut &refusal[..]) else {
+            panic!("a refusal");
+        };
+        names.push(match decoded.code {
+            RefusalCode::Other(number) => number.to_string(),
+            code => format!("{code:?}"),
+        });
+        capture.add(&[login(Carrier::Tcp).remove(0), down(refusal)], Cut::AsTheyCame);
+    }
+    let reasons = ["Application", "ShuttingDown", "Replaced", "Fault", "Silence", "6"];
+    for number in 1..=6_u64 {
+        let close = raw::frame(24, 0, CLOSE, 0, &number.to_le_bytes());
+        capture.add(&after_login(close, Vec::new()), Cut::AsTheyCame);
+    }
+    names.extend(reasons.map(str::to_owned));
+    let Some(shown) = dissect(&capture, &[]) else { return };
+    let found: Vec<&str> =
+        shown.iter().filter_map(|shown| shown.get("refusal").or_else(|| shown.get("reason"))).collect();
+    assert_eq!(found, names);
 }
 
 fn up(bytes: Vec<u8>) -> Piece {

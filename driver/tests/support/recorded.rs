@@ -125,13 +125,14 @@ fn traffic() -> Chapter {
     Chapter { title: "traffic", connections, said, facts }
 }
 
-/// A connection that is cut while the server's application holds messages, and the one after it.
+/// A connection that is cut while both applications hold messages, and the one after it.
 fn resumed() -> Chapter {
     let mut stage = stage(Carrier::Tcp, App::with(Habit::Hold), None);
+    stage.world.clients[0].app.habit = Habit::Hold;
     stage.connected();
     let mut said: Vec<Said> =
         (0..3).map(|number| say(&mut stage, true, 7, &vec![number; 11 * usize::from(number)])).collect();
-    said.push(say(&mut stage, false, 8, b"consumed at once"));
+    said.push(say(&mut stage, false, 8, b"held as well"));
     stage.world.calm();
     stage.world.cables[0].last().cut();
     stage.world.until("both notices", |world| {
@@ -142,7 +143,7 @@ fn resumed() -> Chapter {
     stage.world.calm();
     assert_eq!(stage.world.at_server().app.received.len(), 4, "nothing is delivered twice");
     let again = |said: &Said| Said { connection: 1, again: true, ..said.clone() };
-    said.extend(said[..3].iter().map(again).collect::<Vec<_>>());
+    said.extend(said[..4].iter().map(again).collect::<Vec<_>>());
     said.push(Said { connection: 1, ..unsent });
     let facts = [("outcome", "fresh"), ("held", "yes"), ("outcome", "resumed"), ("again", "yes")];
     let facts = facts.map(|(name, value)| (name, value.to_owned())).to_vec();

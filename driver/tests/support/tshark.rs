@@ -116,7 +116,7 @@ fn value(line: &str, name: &str, show: String) -> String {
     }
     let label = attribute(line, "showname").unwrap_or_default();
     let named = label.strip_suffix(&format!(" ({show})")).and_then(|label| label.rsplit_once(": "));
-    named.map_or(show, |(_, name)| name.to_owned())
+    named.filter(|(_, name)| *name != "Unknown").map_or(show, |(_, name)| name.to_owned())
 }
 
 fn attribute(line: &str, name: &str) -> Option<String> {
