@@ -7,6 +7,8 @@
 local tcpshm = Proto("tcpshm", "tcpshm link")
 
 local MAGIC, VERSION = "tshm", 1
+-- The magic, the version and the type of the message that begins a connection.
+local HELLO = "tshm\1\1"
 local PROLOGUE, HEADER = 8, 16
 local MOST_PAYLOAD = 2 ^ 30
 -- The longest frame that is believed where its place in the stream is not known: garbage must not make Wireshark wait
@@ -347,54 +349,55 @@ local SUMMARIES = {
 
 -- Connections --------------------------------------------------------------------------------------------------------
 
--- By number of the TCP stream. A connection knows what its login said, and what is `due` in it. Each of its two sides
--- has, once that is known: its role, session, salt and the sizes of its stream; the position of its next frame; how much
--- of its stream the other can have seen (`sent`) and has acknowledged (`acked`), and the ends of the frames behind that.
+-- By the addresses and ports of both ends. (The fields of TCP cannot be asked for: Wireshark often does without them
+-- when it reads a capture.) A connection knows what its login said, and what is `due` in it. Each of its two sides has,
+-- once that is known: its role, session, salt and the sizes of its stream; the position of its next frame; how much of
+-- its stream the other can have seen (`sent`) and has acknowledged (`acked`), and the ends of the frames behind that.
 local connections
 -- The sizes of streams by session: a login that goes on with a session does not say them.
 local sessions
 -- What was found out about the message or frame that starts at a place of a packet.
 local records
--- The first packets of connections that are too short to tell whether they begin a login.
-local beginnings
+-- Packets and ends of connections with fewer bytes than tell whether they begin a login.
+local short
 
 function tcpshm.init()
-  connections, sessions, records, beginnings = {}, {}, {}, {}
+  connections, sessions, records, short = {}, {}, {}, {}
 end
 
-local tcp_stream = Field.new("tcp.stream")
-
--- The innermost, should TCP run in TCP.
-local function stream_of_tcp()
-  local all = { tcp_stream() }
-  return all[#all].value
+local function ends(pinfo)
+  return tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port
 end
 
-local function sides(pinfo)
-  local stream = stream_of_tcp()
-  local from = tostring(pinfo.src) .. " " .. pinfo.src_port
-  local to = tostring(pinfo.dst) .. " " .. pinfo.dst_port
-  local connection = connections[stream] or { sides = {} }
-  connections[stream] = connection
-  for _, key in ipairs({ from, to }) do connection.sides[key] = connection.sides[key] or {} end
-  return connection, connection.sides[from], connection.sides[to]
+local function connection_of(pinfo, anew)
+  local from, to = ends(pinfo)
+  local key = from < to and from .. " " .. to or to .. " " .. from
+  if anew or not connections[key] then
+    connections[key] = { sides = { [from] = {}, [to] = {} } }
+  end
+  return connections[key]
 end
 
 -- The record of what starts here. A buffer that was put together from segments starts at 0, a segment behind headers.
-local function record_of(pinfo, tvb, at, connection, side)
+local function record_of(pinfo, tvb, at, begins)
   local key = ("%d %s %d"):format(pinfo.number, tvb:offset() == 0 and "whole" or "segment", tvb:offset() + at)
   local record = records[key]
-  if not record then
-    record = {
-      login = connection.due ~= nil and connection.due ~= "frame",
-      over = side.over,
-      -- Where a stream's place is not known, or was lost, what looks like a frame is taken for one.
-      guess = side.position == nil or side.broken,
-      position = not side.broken and side.position or nil,
-      most = side.most or HEADER + MOST_PAYLOAD, salt = side.salt, experts = {},
-    }
-    records[key] = record
-  end
+  if record then return record end
+  local connection = connection_of(pinfo)
+  -- Ports that are used again.
+  if begins and connection.due then connection = connection_of(pinfo, true) end
+  local from, to = ends(pinfo)
+  local side = connection.sides[from]
+  record = {
+    connection = connection, side = side, other = connection.sides[to],
+    login = connection.due ~= nil and connection.due ~= "frame",
+    over = side.over,
+    -- Where a stream's place is not known, or was lost, what looks like a frame is taken for one.
+    guess = side.position == nil or side.broken,
+    position = not side.broken and side.position or nil,
+    most = side.most or HEADER + MOST_PAYLOAD, salt = side.salt, experts = {},
+  }
+  records[key] = record
   return record
 end
 
@@ -428,7 +431,8 @@ local function take_ready(connection, server, client, ready)
 end
 
 -- What a login message does to its connection.
-local function take_login(connection, side, other, record, kind, values)
+local function take_login(record, kind, values)
+  local connection, side, other = record.connection, record.side, record.other
   local message, due = TYPES[kind], connection.due
   if due and message ~= due and not (message == "Refusal" and record.login) then
     note(record, "turn", "%s where %s is due", message, due)
@@ -472,7 +476,8 @@ local function header_fault(record, len, kind, code)
 end
 
 -- An ack speaks of the other side's stream.
-local function take_ack(connection, other, record, ack)
+local function take_ack(record, ack)
+  local connection, other = record.connection, record.other
   if ack % UInt64.new(8) ~= ZERO then return note(record, "ack", "an ack of %s is no multiple of 8", tostring(ack)) end
   -- Over shared memory the stream is not here, and the ack of a control frame is not used (10.3).
   if connection.shared or not other.position or other.broken then return end
@@ -491,8 +496,9 @@ local function take_ack(connection, other, record, ack)
   end
 end
 
-local function take_message(connection, side, record, mark, size)
-  if connection.shared then note(record, "turn", "a message, where shared memory carries the messages") end
+local function take_message(record, mark, size)
+  local side = record.side
+  if record.connection.shared then note(record, "turn", "a message, where shared memory carries the messages") end
   if not record.position then return end
   record.finish = record.position + UInt64.new(size)
   record.expected = mark_at(record.position, record.salt)
@@ -512,14 +518,15 @@ local function take_message(connection, side, record, mark, size)
   end
 end
 
-local function take_frame(connection, side, other, record, frame)
+local function take_frame(record, frame)
+  local side = record.side
   record.role, record.session = side.role, side.session
   if frame.kind ~= 0 then
-    take_message(connection, side, record, frame.mark, frame.size)
+    take_message(record, frame.mark, frame.size)
   elseif frame.mark == 3 then
     side.over = true
   end
-  take_ack(connection, other, record, frame.ack)
+  take_ack(record, frame.ack)
 end
 
 -- Showing ------------------------------------------------------------------------------------------------------------
@@ -538,7 +545,7 @@ local function show_record(item, range, record)
   for _, entry in ipairs(record.experts) do complain(item, entry[1], entry[2]) end
 end
 
-local function show_login(range, tree, record, connection, side, other)
+local function show_login(range, tree, record)
   local kind = range(5, 1):uint()
   local item = tree:add(tcpshm, range)
   item:add(f.magic, range(0, 4))
@@ -554,8 +561,8 @@ local function show_login(range, tree, record, connection, side, other)
   end
   local fault = not body.faulty and message.fault and message.fault(values)
   if fault then body:complain(item, fault) end
-  if not record.taken and not body.faulty then take_login(connection, side, other, record, kind, values) end
-  if not record.taken and body.faulty then side.broken = true end
+  if not record.taken and not body.faulty then take_login(record, kind, values) end
+  if not record.taken and body.faulty then record.side.broken = true end
   record.taken = true
   show_record(item, range, record)
   local summary = TYPES[kind] .. " " .. (body.faulty and "(malformed)" or SUMMARIES[kind](values))
@@ -587,10 +594,10 @@ end
 
 local function reason_name(number) return REASONS[number:tonumber()] or tostring(number) end
 
-local function show_frame(range, tree, record, connection, side, other)
+local function show_frame(range, tree, record)
   local len, kind, mark = range(0, 4):le_uint(), range(4, 2):le_uint(), range(6, 2):le_uint()
   local frame = { len = len, kind = kind, mark = mark, size = math.ceil(len / 8) * 8, ack = range(8, 8):le_uint64() }
-  if not record.taken then take_frame(connection, side, other, record, frame) end
+  if not record.taken then take_frame(record, frame) end
   record.taken = true
   local item = tree:add(tcpshm, range)
   show_header(item, range)
@@ -644,18 +651,17 @@ end
 
 -- Shows what starts at a place. Returns where it ends, or nothing and how many more bytes are needed for that.
 local function step(tvb, pinfo, tree, at, summaries)
-  local connection, side, other = sides(pinfo)
-  local record = record_of(pinfo, tvb, at, connection, side)
   -- Bytes that the packet had, and those of them that were captured.
   local left, there = tvb:reported_len() - at, tvb:len() - at
+  if left < PROLOGUE and pinfo.can_desegment > 0 then return nil, DESEGMENT_ONE_MORE_SEGMENT end
+  local record = record_of(pinfo, tvb, at, there >= PROLOGUE and tvb:raw(at, #HELLO) == HELLO)
   local function rest(which, why)
-    if not record.taken then side.broken = true end
+    if not record.taken then record.side.broken = true end
     record.taken = true
     if there > 0 then summaries[#summaries + 1] = show_rest(tvb(at), tree, record, which, why) end
     return at + left
   end
   if record.over then return rest("lost", "behind the end of the connection") end
-  if left < PROLOGUE and pinfo.can_desegment > 0 then return nil, DESEGMENT_ONE_MORE_SEGMENT end
   if there < PROLOGUE then return rest("lost", "a part of something") end
   local size, show, why = measure(tvb(at, PROLOGUE), record)
   if not size then return rest(show, why) end
@@ -663,7 +669,7 @@ local function step(tvb, pinfo, tree, at, summaries)
   if left < size or there < (show == show_frame and HEADER or size) then
     return rest("lost", "a part of something longer")
   end
-  summaries[#summaries + 1] = show(tvb(at, math.min(size, there)), tree, record, connection, side, other)
+  summaries[#summaries + 1] = show(tvb(at, math.min(size, there)), tree, record)
   return at + size
 end
 
@@ -707,9 +713,11 @@ local function begins_a_login(tvb, pinfo)
   if count == 0 or tvb:raw(0, count) ~= MAGIC:sub(1, count) then return false end
   if count == #MAGIC then return tvb:len() < 6 or TYPES[tvb(5, 1):uint()] ~= nil end
   -- Less than the magic: only in the first packet of its direction, or in what was put together from there on.
-  local key = ("%d %s %d"):format(stream_of_tcp(), tostring(pinfo.src), pinfo.src_port)
-  beginnings[key] = beginnings[key] or pinfo.number
-  return beginnings[key] == pinfo.number or tvb:offset() == 0
+  local from, to = ends(pinfo)
+  if short[pinfo.number] then return true end
+  if short[from .. " " .. to] and tvb:offset() > 0 then return false end
+  short[pinfo.number], short[from .. " " .. to] = true, true
+  return true
 end
 
 local function recognise(tvb, pinfo, tree)
@@ -718,6 +726,8 @@ local function recognise(tvb, pinfo, tree)
     pinfo.desegment_offset, pinfo.desegment_len = 0, DESEGMENT_ONE_MORE_SEGMENT
     return true
   end
+  local from, to = ends(pinfo)
+  short[from .. " " .. to] = nil
   pinfo.conversation = tcpshm
   -- Not as a dissector inside this one: that could not ask for more bytes.
   dissect(tvb, pinfo, tree)

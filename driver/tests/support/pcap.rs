@@ -6,6 +6,8 @@ use super::support::cable::Piece;
 
 /// The port of every client is this and the number of its connection.
 pub(crate) const FIRST_CLIENT: u16 = 40_000;
+/// Bytes of a packet before those that were carried.
+pub(crate) const HEADERS: usize = 14 + 20 + 20;
 const SERVER: u16 = 4000;
 const MOST: usize = 60_000;
 
