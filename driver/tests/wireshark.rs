@@ -289,6 +289,19 @@ fn frames_whose_login_was_not_captured_are_shown_without_their_places() {
     assert_eq!(shown, [], "nothing says that these are ours");
 }
 
+#[test]
+fn a_connection_between_ports_that_were_used_before_is_another_one() {
+    let mut capture = Capture::new();
+    capture.reuses_ports = true;
+    for _ in 0..3 {
+        capture.add(&after_login(raw::message(ID, 0, b"first of its stream"), Vec::new()), Cut::Odd(5));
+    }
+    let Some(shown) = dissect(&capture, &["-2"]) else { return };
+    let positions: Vec<_> = shown.iter().filter_map(|shown| shown.get("position")).collect();
+    assert_eq!(positions, ["0", "0", "0"]);
+    assert!(shown.iter().all(|shown| shown.remarks.is_empty()), "{shown:?}");
+}
+
 /// Bytes that a peer could send in place of what belongs there.
 fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes: Vec<u8> = match random.u8(..4) {

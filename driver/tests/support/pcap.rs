@@ -34,6 +34,8 @@ pub(crate) struct Capture {
     pub(crate) bytes: Vec<u8>,
     /// How much of each packet is kept.
     pub(crate) kept: usize,
+    /// Whether every connection has the ports of the first.
+    pub(crate) reuses_ports: bool,
     connections: u16,
     packets: u32,
 }
@@ -53,13 +55,16 @@ impl Capture {
         for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 0x4_0000, 1_u32] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
-        Capture { bytes, kept: usize::MAX, connections: 0, packets: 0 }
+        Capture { bytes, kept: usize::MAX, reuses_ports: false, connections: 0, packets: 0 }
     }
 
     /// Adds one connection, from its first packet to its last.
     pub(crate) fn add(&mut self, pieces: &[Piece], cut: Cut) {
-        let client = Side { port: FIRST_CLIENT + self.connections, address: [10, 0, 0, 1], next: 1000 };
-        let server = Side { port: SERVER, address: [10, 0, 0, 2], next: 0xffff_ff00 };
+        let port = FIRST_CLIENT + if self.reuses_ports { 0 } else { self.connections };
+        let next = 1000 + self.packets * 10_000;
+        let client = Side { port, address: [10, 0, 0, 1], next };
+        // These wrap soon.
+        let server = Side { port: SERVER, address: [10, 0, 0, 2], next: 0_u32.wrapping_sub(next) };
         self.connections += 1;
         let mut sides = [client, server];
         self.packet(&mut sides, 0, SYN, &[]);
