@@ -302,6 +302,20 @@ fn a_connection_between_ports_that_were_used_before_is_another_one() {
     assert!(shown.iter().all(|shown| shown.remarks.is_empty()), "{shown:?}");
 }
 
+#[test]
+fn what_the_capture_left_out_is_not_the_peers_fault() {
+    let mut capture = Capture::new();
+    capture.kept = HEADERS + 20;
+    let mut pieces = login(Carrier::Tcp);
+    pieces.push(up(raw::message(ID, 0, b"of which four bytes are there")));
+    capture.add(&pieces, Cut::AsTheyCame);
+    let Some(shown) = dissect(&capture, &[]) else { return };
+    let sorts: Vec<&str> = shown.iter().flat_map(|shown| &shown.remarks).map(|remark| &*remark.0).collect();
+    assert_eq!(sorts, ["lost"; 4], "{shown:?}");
+    let message = shown.last().unwrap();
+    assert_eq!((message.get("len"), message.get("payload")), (Some("45"), Some("6f662077")));
+}
+
 /// Bytes that a peer could send in place of what belongs there.
 fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes: Vec<u8> = match random.u8(..4) {

@@ -586,7 +586,7 @@ local function show_content(item, range, frame)
   if upto > HEADER then item:add(f.payload, range(HEADER, upto - HEADER)) end
   if there > frame.len then
     local padding = item:add(f.padding, range(frame.len, there - frame.len))
-    if range(frame.len, there - frame.len):raw():find("[^%z]") then
+    if range(frame.len, there - frame.len):raw():find("[^\0]") then
       complain(padding, "malformed", "padding that is not zero")
     end
   end
