@@ -98,7 +98,7 @@ fn what_an_old_owner_left_is_listed_whatever_became_of_it() {
     // One of another link, one that is damaged, and one that was never finished.
     fs::write(place.path().join("c~owner~somebody.link"), &file).unwrap();
     support::write_at(&main_path(&old), 4096, &[1]);
-    fs::write(proposed_path(&old, 5), &vec![0; file.len()]).unwrap();
+    fs::write(proposed_path(&old, 5), vec![0; file.len()]).unwrap();
     for path in [place.path().join("c~owner~somebody.link"), proposed_path(&old, 5)] {
         support::chmod(&path, 0o600);
     }

@@ -13,6 +13,8 @@ pub(crate) struct Cable {
     pub(crate) down: usize,
     /// How many bytes a new wire carries towards the server before it stops.
     pub(crate) up: usize,
+    /// Whether new wires keep what they carry.
+    pub(crate) records: bool,
 }
 
 /// Two connections whose bytes are carried over.
@@ -21,6 +23,15 @@ pub(crate) struct Wire {
     pub(crate) to_server: Lane,
     client: Option<TcpStream>,
     server: Option<TcpStream>,
+    /// What was carried, in order, if it is kept.
+    pub(crate) record: Option<Vec<Piece>>,
+}
+
+/// Bytes that were carried at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) to_server: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// One direction.
@@ -31,13 +42,15 @@ pub(crate) struct Lane {
     /// How much may still be carried.
     pub(crate) allowed: usize,
     ended: bool,
+    /// What was carried last.
+    last: Vec<u8>,
 }
 
 impl Cable {
     pub(crate) fn new(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        Cable { listener, target, wires: Vec::new(), down: usize::MAX, up: usize::MAX }
+        Cable { listener, target, wires: Vec::new(), down: usize::MAX, up: usize::MAX, records: false }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -49,7 +62,9 @@ impl Cable {
         let mut moved = false;
         while let Ok((client, _)) = self.listener.accept() {
             moved = true;
-            self.wires.push(Wire::new(client, self.target, self.up, self.down));
+            let mut wire = Wire::new(client, self.target, self.up, self.down);
+            wire.record = self.records.then(Vec::new);
+            self.wires.push(wire);
         }
         for wire in &mut self.wires {
             moved |= wire.turn();
@@ -71,7 +86,7 @@ impl Wire {
             server.set_nonblocking(true).unwrap();
         }
         let client = server.is_some().then_some(client);
-        Wire { to_client: Lane::new(down), to_server: Lane::new(up), client, server }
+        Wire { to_client: Lane::new(down), to_server: Lane::new(up), client, server, record: None }
     }
 
     /// The client's end is cut; the server is not told.
@@ -96,6 +111,12 @@ impl Wire {
         };
         let up = self.to_server.carry(client, server);
         let down = self.to_client.carry(server, client);
+        if let Some(record) = &mut self.record {
+            for (to_server, lane) in [(true, &mut self.to_server), (false, &mut self.to_client)] {
+                let bytes = std::mem::take(&mut lane.last);
+                record.extend((!bytes.is_empty()).then_some(Piece { to_server, bytes }));
+            }
+        }
         match (up, down) {
             (Ok(up), Ok(down)) => up || down,
             _ => {
@@ -108,7 +129,7 @@ impl Wire {
 
 impl Lane {
     fn new(allowed: usize) -> Self {
-        Lane { buffer: Vec::new(), carried: 0, allowed, ended: false }
+        Lane { buffer: Vec::new(), carried: 0, allowed, ended: false, last: Vec::new() }
     }
 
     fn carry(&mut self, from: &mut TcpStream, to: &mut TcpStream) -> io::Result<bool> {
@@ -119,7 +140,7 @@ impl Lane {
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
         };
-        self.buffer.drain(..written);
+        self.last = self.buffer.drain(..written).collect();
         self.carried += written;
         self.allowed = self.allowed.saturating_sub(written);
         moved |= written > 0;

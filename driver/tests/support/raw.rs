@@ -38,6 +38,13 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Frame {
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        (16 + self.payload.len()).next_multiple_of(8)
+    }
+}
+
 impl Raw {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Raw::over(TcpStream::connect(address).unwrap())
@@ -226,7 +233,8 @@ pub(crate) fn message(id: u128, position: u64, payload: &[u8]) -> Vec<u8> {
     frame(len, 1, mark(id, position), 0, payload)
 }
 
-fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+/// The whole frames at the front of `bytes`.
+pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while bytes.len() >= 16 {
         let len = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::*;
+use crate::control::Control;
 use crate::geometry::Geometry;
 use crate::id::{Kind, Nonce, Role, SessionId};
 use crate::layout;
-use crate::{Event, Grant, Header, Memory, Session, Timing};
+use crate::{CloseReason, Event, Grant, Header, Memory, Position, Session, Timing};
 
 const DOCUMENT: &str = include_str!("../../WIRE.md");
 
@@ -51,6 +52,7 @@ fn its_table_of_the_link_file_has_the_places_of_the_layout() {
         (layout::CURRENT, 8, "current"),
         (layout::PREVIOUS, 8, "previous"),
         (layout::BOOT, 8, "boot"),
+        (layout::PARKED, 8, "parked"),
         (layout::PREVIOUS_SENT, 8, "previous_sent"),
         (layout::SENT_FLOOR_OF, 8, "sent_floor_of"),
     ];
@@ -68,6 +70,30 @@ fn its_tables_of_messages_and_codes_have_the_numbers_of_the_codec() {
     for code in RefusalCode::KNOWN {
         assert_row(&format!("| {} | {code:?} | ", code.number()));
     }
+}
+
+#[test]
+fn its_table_of_control_frames_has_the_codes_and_lengths_of_the_codec() {
+    for (control, name) in [
+        (Control::Ack, "Ack"),
+        (Control::Heartbeat, "Heartbeat"),
+        (Control::Close(CloseReason::Application), "Close"),
+    ] {
+        let (bytes, len) = control.encode(Position::ZERO);
+        assert_row(&format!("| {} | {name} | {len} | ", bytes[6]));
+    }
+    let reasons = [
+        (CloseReason::Application, "the application closed the link"),
+        (CloseReason::ShuttingDown, "shutting down"),
+        (CloseReason::Replaced, "replaced by a newer login"),
+        (CloseReason::Fault, "the peer broke the protocol"),
+        (CloseReason::Silence, "nothing was heard"),
+    ];
+    let told = reasons.map(|(reason, text)| {
+        let (bytes, _) = Control::Close(reason).encode(Position::ZERO);
+        format!("{} {text}", bytes[16])
+    });
+    assert!(DOCUMENT.contains(&format!("u64, the reason: {} |", told.join(", "))));
 }
 
 #[track_caller]
