@@ -54,7 +54,7 @@ impl Server {
         self.visit(now, index, app);
     }
 
-    fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
+    pub(super) fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
         let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         let token = self.tokens.start + self.listeners.len() + index;
         // The last one is the waker's.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tcpshm_driver::protocol::login::Outcome;
 use tcpshm_driver::{
-    Admission, Carrier, Connected, Delivered, Disconnected, Dispute, FileError, Handler, Held, Link,
+    Admission, Carrier, Connected, Delivered, Disconnected, Dispute, FileError, GroupId, Handler, Held, Link,
     LoginAttempt, LoginRefused, Name, Policy, Quarrel, Received, Refusal, RefusalCode, ResetReport,
     SessionId, Stalled, Undelivered, UserData, ViewError,
 };
@@ -37,6 +37,9 @@ pub(crate) enum Note {
     Stalled(Stalled),
     Unconsumed(Delivered),
     Writable,
+    Departing(GroupId),
+    Arrived(GroupId),
+    Closed(Name),
 }
 
 /// What a reset report said.
@@ -56,6 +59,8 @@ pub(crate) struct App {
     pub(crate) admission: Admission,
     /// Whether it closes every link as soon as it is connected.
     pub(crate) closes: bool,
+    /// The group it names for every link.
+    pub(crate) group: GroupId,
     /// The message at which its handler panics.
     pub(crate) panics_at: Option<Vec<u8>>,
     pub(crate) notes: Vec<Note>,
@@ -76,6 +81,7 @@ impl Default for App {
             policy: Policy::Reset,
             admission: Admission::Admit(UserData::default()),
             closes: false,
+            group: GroupId::SERVER,
             panics_at: None,
             notes: Vec::new(),
             received: Vec::new(),
@@ -172,12 +178,15 @@ impl App {
         left.collect()
     }
 
-    /// Beginnings, ends and resets in the order in which they were told.
+    /// Beginnings, ends, moves and resets in the order in which they were told.
     pub(crate) fn story(&self) -> Vec<String> {
         let line = |note: &Note| match note {
             Note::Connected(connected) => Some(format!("{:?}", connected.outcome)),
             Note::Disconnected(reason) => Some(reason.clone()),
             Note::Reset(_) => Some("reset".to_owned()),
+            Note::Departing(to) => Some(format!("to {to}")),
+            Note::Arrived(from) => Some(format!("from {from}")),
+            Note::Closed(peer) => Some(format!("{peer} closed")),
             _ => None,
         };
         self.notes.iter().filter_map(line).collect()
@@ -233,6 +242,22 @@ impl Handler for App {
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
         self.notes.push(Note::Disconnected(format!("{reason:?}")));
+    }
+
+    fn group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
+        self.group
+    }
+
+    fn departing(&mut self, _: &mut Link<'_>, to: GroupId) {
+        self.notes.push(Note::Departing(to));
+    }
+
+    fn arrived(&mut self, _: &mut Link<'_>, from: GroupId) {
+        self.notes.push(Note::Arrived(from));
+    }
+
+    fn closed(&mut self, peer: &Name, _: SessionId) {
+        self.notes.push(Note::Closed(peer.clone()));
     }
 
     fn writable(&mut self, _: &mut Link<'_>) {

@@ -1,0 +1,120 @@
+//! A group's end of the hand-over.
+
+use std::collections::VecDeque;
+
+use super::{Cargo, Greeting, GroupId, Inbox, Line, Order, Report};
+use crate::sync::{Arc, Ordering};
+
+/// What a group's loop is told, and what it tells. Dropping it tells the server that the group is gone.
+#[derive(Debug)]
+pub(crate) struct Desk<C: Cargo> {
+    id: GroupId,
+    line: Arc<Line<C>>,
+    hub: Arc<Inbox<Report<C>>>,
+    /// Orders that were fetched, the oldest in front.
+    came: VecDeque<Order<C>>,
+    has_left: bool,
+}
+
+impl<C: Cargo> Desk<C> {
+    pub(super) fn new(id: GroupId, line: Arc<Line<C>>, hub: Arc<Inbox<Report<C>>>) -> Self {
+        Self { id, line, hub, came: VecDeque::new(), has_left: false }
+    }
+
+    pub(crate) fn id(&self) -> GroupId {
+        self.id
+    }
+
+    /// See [`Driver::set_may_sleep`](crate::Driver::set_may_sleep).
+    pub(crate) fn set_may_sleep(&self, may_sleep: bool) {
+        self.line.may_sleep.store(may_sleep, Ordering::Relaxed);
+    }
+
+    /// Whether there are orders. One load, and a look at the loop's own memory.
+    #[inline]
+    pub(crate) fn has_orders(&self) -> bool {
+        self.line.orders.is_rung() || !self.came.is_empty()
+    }
+
+    /// The loop is awake: see [`Inbox::answer`].
+    pub(crate) fn answer(&self) {
+        self.line.orders.answer();
+    }
+
+    /// The next order.
+    pub(crate) fn next(&mut self) -> Option<Order<C>> {
+        if self.came.is_empty() && self.line.orders.is_rung() {
+            self.line.orders.take(&mut self.came);
+        }
+        self.came.pop_front()
+    }
+
+    // ---- what the server is told; it gives back what it does not take any more, since it has ended ----
+
+    /// Here is the link that was asked for.
+    pub(crate) fn lend(&self, link: C::Link) -> Result<(), C::Link> {
+        self.report(Report::Lent(link), |report| match report {
+            Report::Lent(link) => Some(link),
+            _ => None,
+        })
+    }
+
+    /// Here is the link that moves.
+    pub(crate) fn depart(&self, link: C::Link) -> Result<(), C::Link> {
+        self.report(Report::Departed(link), |report| match report {
+            Report::Departed(link) => Some(link),
+            _ => None,
+        })
+    }
+
+    /// A link has lost its connection.
+    pub(crate) fn end(&self, session: C::Session) -> Result<(), C::Session> {
+        self.report(Report::Ended(session), |report| match report {
+            Report::Ended(session) => Some(session),
+            _ => None,
+        })
+    }
+
+    /// A mailbox has missed its link, which is on its way to the server or there.
+    pub(crate) fn return_mail(&self, mail: C::Mail) {
+        // A server that has ended ends its mailboxes by letting go of them.
+        drop(self.hub.push(Report::Mail(mail)));
+    }
+
+    fn report<T>(&self, report: Report<C>, unwrap: impl FnOnce(Report<C>) -> Option<T>) -> Result<(), T> {
+        match self.hub.push(report) {
+            Ok(()) => Ok(()),
+            Err(report) => unwrap(report).map_or(Ok(()), Err),
+        }
+    }
+
+    /// The group is gone, and these are the links that it had. In this order, so that when the server hears the last of
+    /// it nothing of it is under way.
+    pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) {
+        if std::mem::replace(&mut self.has_left, true) {
+            return;
+        }
+        for link in links {
+            // A server that has ended lets go of its links, too.
+            drop(self.hub.push(Report::Left(link, None)));
+        }
+        let mut orders = std::mem::take(&mut self.came);
+        orders.append(&mut self.line.orders.close());
+        for order in orders {
+            let report = match order {
+                Order::Take(link, Greeting::Back) | Order::End(link) => Report::Left(link, None),
+                Order::Take(link, greeting) => Report::Left(link, Some(greeting)),
+                Order::Mail(mail) => Report::Mail(mail),
+                Order::Lend(_) | Order::Depart(..) | Order::Stop(_) => continue,
+            };
+            drop(self.hub.push(report));
+        }
+        drop(self.hub.push(Report::Gone(self.id)));
+    }
+}
+
+impl<C: Cargo> Drop for Desk<C> {
+    fn drop(&mut self) {
+        self.leave([]);
+    }
+}
