@@ -63,6 +63,8 @@ pub(crate) struct App {
     pub(crate) group: GroupId,
     /// The message at which its handler panics.
     pub(crate) panics_at: Option<Vec<u8>>,
+    /// What it panics at when it is told of it.
+    pub(crate) panics_when: Option<&'static str>,
     pub(crate) notes: Vec<Note>,
     pub(crate) received: Vec<Vec<u8>>,
     pub(crate) held: Vec<Held>,
@@ -83,6 +85,7 @@ impl Default for App {
             closes: false,
             group: GroupId::SERVER,
             panics_at: None,
+            panics_when: None,
             notes: Vec::new(),
             received: Vec::new(),
             held: Vec::new(),
@@ -207,6 +210,14 @@ impl App {
     }
 }
 
+impl App {
+    fn panic_when(&self, told: &'static str) {
+        if self.panics_when == Some(told) {
+            panic!("as it was told");
+        }
+    }
+}
+
 impl Handler for App {
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
         if self.panics_at.as_deref() == Some(received.payload()) {
@@ -234,6 +245,7 @@ impl Handler for App {
     }
 
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
+        self.panic_when("connected");
         if self.closes {
             link.close();
         }
@@ -241,6 +253,7 @@ impl Handler for App {
     }
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
+        self.panic_when("disconnected");
         self.notes.push(Note::Disconnected(format!("{reason:?}")));
     }
 
@@ -249,10 +262,12 @@ impl Handler for App {
     }
 
     fn departing(&mut self, _: &mut Link<'_>, to: GroupId) {
+        self.panic_when("departing");
         self.notes.push(Note::Departing(to));
     }
 
     fn arrived(&mut self, _: &mut Link<'_>, from: GroupId) {
+        self.panic_when("arrived");
         self.notes.push(Note::Arrived(from));
     }
 
