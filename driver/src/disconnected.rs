@@ -46,8 +46,8 @@ pub enum Disconnected {
         /// Where it was.
         path: PathBuf,
     },
-    /// The [`Group`](crate::Group) that the link was in is gone: dropped, or its thread has panicked. The session is
-    /// closed, since whatever its application held of it is gone, too; its file is as it was, and what was not consumed
+    /// The [`Group`](crate::Group) that the link was in, or about to come to, is gone: dropped, or its thread has panicked.
+    /// That is told to the server's own handler. The session is closed, since whatever its application held of it is gone, too; its file is as it was, and what was not consumed
     /// comes again.
     #[error("the group of the link is gone")]
     GroupGone,

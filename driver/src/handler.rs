@@ -31,10 +31,16 @@ pub trait Handler {
 
     /// A server asks which [`Group`](crate::Group) shall carry a link whose login it accepts. That group's handler is
     /// told all about the link, on its thread, from [`Handler::reset`] and [`Handler::connected`] on. One that does not
-    /// exist, or not any more, is taken for the server's own, [`GroupId::SERVER`].
+    /// exist, or of which [`Handler::group_gone`] was told, is taken for the server's own, [`GroupId::SERVER`].
     fn group(&mut self, attempt: &LoginAttempt<'_>) -> GroupId {
         let _ = attempt;
         GroupId::SERVER
+    }
+
+    /// A server's group takes no more links: it was shut down or dropped, or its thread has panicked. Those that it had
+    /// have ended or are about to, and their clients come back; name another one for them.
+    fn group_gone(&mut self, group: GroupId) {
+        let _ = group;
     }
 
     /// A link has a connection.
@@ -54,8 +60,7 @@ pub trait Handler {
         let _ = (link, to);
     }
 
-    /// A link has come from another group, with its connection. If the group that it was to go to is gone, that is told
-    /// to the handler of the server.
+    /// A link has come from another group, with its connection.
     fn arrived(&mut self, link: &mut Link<'_>, from: GroupId) {
         let _ = (link, from);
     }

@@ -67,7 +67,7 @@ fn a_group_that_is_not_there_is_taken_for_the_servers_own(carrier: Carrier) {
     camp.stage.start_client(App::default());
     camp.stage.connected();
     camp.stage.exchange("on we go");
-    assert_eq!(camp.own_story(), ["Resumed"]);
+    assert_eq!(camp.own_story(), ["group 1 gone", "Resumed"]);
     assert_eq!(camp.whereabouts(), Some(GroupId::SERVER));
 }
 
@@ -201,18 +201,19 @@ fn a_link_that_is_not_connected_and_a_group_that_is_gone_are_told() {
 }
 
 #[test]
-fn a_move_to_a_group_that_is_gone_by_then_ends_with_the_server() {
+fn a_move_to_a_group_that_is_gone_by_then_costs_a_reconnect() {
     let mut camp = Camp::over(Carrier::Tcp);
     let second = camp.groups[1];
-    camp.stage.world.at_server().app.habit = Habit::Echo;
     let now = camp.stage.world.now;
     let server = camp.stage.world.at_server();
     server.driver.move_link(now, &name("client"), second, &mut server.app).unwrap();
     camp.stage.world.groups[1] = None;
-    camp.stage.world.until("its arrival", |world| !world.at_server().app.story().is_empty());
+    camp.stage.world.until("the end", |world| !world.clients[0].app.endings().is_empty());
+    camp.stage.connected();
     camp.stage.exchange("second");
-    assert_eq!(camp.own_story(), [format!("from {}", camp.groups[0])]);
-    assert_eq!(camp.whereabouts(), Some(GroupId::SERVER));
+    assert_eq!(camp.own_story(), ["group 2 gone", "from group 1", "GroupGone", "client closed"]);
+    assert_eq!(camp.story(0), ["Fresh", "to group 2", "Resumed"]);
+    assert_eq!(camp.whereabouts(), Some(camp.groups[0]));
 }
 
 fn a_link_that_closes_as_it_comes_ends_in_its_group(carrier: Carrier) {

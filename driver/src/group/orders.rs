@@ -119,6 +119,7 @@ impl Group {
 
     /// Nothing goes on here.
     pub(super) fn end_all(&mut self, now: Instant, app: &mut impl Handler) {
+        self.desk.announce();
         for index in 0..self.places.len() {
             self.end_live(now, index, &Disconnected::ShutDown, app);
             self.drop_farewell(index);

@@ -13,12 +13,13 @@ pub(crate) struct Desk<C: Cargo> {
     hub: Arc<Inbox<Report<C>>>,
     /// Orders that were fetched, the oldest in front.
     came: VecDeque<Order<C>>,
+    is_leaving: bool,
     has_left: bool,
 }
 
 impl<C: Cargo> Desk<C> {
     pub(super) fn new(id: GroupId, line: Arc<Line<C>>, hub: Arc<Inbox<Report<C>>>) -> Self {
-        Self { id, line, hub, came: VecDeque::new(), has_left: false }
+        Self { id, line, hub, came: VecDeque::new(), is_leaving: false, has_left: false }
     }
 
     pub(crate) fn id(&self) -> GroupId {
@@ -88,12 +89,20 @@ impl<C: Cargo> Desk<C> {
         }
     }
 
+    /// The group takes no more links. What comes all the same goes back.
+    pub(crate) fn announce(&mut self) {
+        if !std::mem::replace(&mut self.is_leaving, true) {
+            drop(self.hub.push(Report::Leaving(self.id)));
+        }
+    }
+
     /// The group is gone, and these are the links that it had. In this order, so that when the server hears the last of
     /// it nothing of it is under way.
     pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) {
         if std::mem::replace(&mut self.has_left, true) {
             return;
         }
+        self.announce();
         for link in links {
             // A server that has ended lets go of its links, too.
             drop(self.hub.push(Report::Left(link, None)));

@@ -5,7 +5,7 @@
 //!   Roster: who is where,        ── Take, Lend, Depart, ──>  Desk: what to do next
 //!   and who waits for whom           End, Mail, Stop
 //!                                <── Lent, Departed, ─────
-//!                                    Ended, Left, Mail, Gone
+//!                                    Ended, Left, Mail, Leaving, Gone
 //! ```
 //!
 //! A link is a value that is in one place: in a loop, or in a message. Two queues, each in order, are all that is
@@ -107,10 +107,12 @@ pub(crate) enum Report<C: Cargo> {
     Departed(C::Link),
     /// The connection is over, and its application was told.
     Ended(C::Session),
-    /// The group is gone, and its application with it; `Some` if nothing was told there of this connection.
+    /// The group is gone, and its application with it; `Some` if that was not told how the link came.
     Left(C::Link, Option<Greeting<C::News>>),
     /// There is no such link here.
     Mail(C::Mail),
+    /// It takes no more links: what it has follows.
+    Leaving(GroupId),
     /// Nothing more comes from it.
     Gone(GroupId),
 }

@@ -16,7 +16,7 @@ use crate::sync::{Arc, AtomicBool, Ordering};
 #[derive(Debug)]
 pub(crate) struct Roster<C: Cargo, W> {
     hub: Arc<Inbox<Report<C>>>,
-    /// By the number of the group; `None` once it is gone. Numbers are not used again.
+    /// By the number of the group; `None` once it takes no more. Numbers are not used again.
     lines: Vec<Option<Arc<Line<C>>>>,
     away: HashMap<Name, Away<W>>,
     /// Reports that were fetched, the oldest in front.
@@ -49,14 +49,16 @@ enum Asked {
 pub(crate) enum Task<C: Cargo, W> {
     /// The link is here for a moment: let those that wait decide, then [give it back](Roster::give_back).
     Decide(C::Link, Away<W>),
-    /// It is the server's from here on: its group is gone, or it was to come here.
+    /// It is the server's from here on.
     Keep(C::Link, Greeting<C::News>, VecDeque<W>),
-    /// Its group is gone, and whoever knew of the connection with it.
-    End(C::Link, VecDeque<W>),
+    /// Its group is gone, and whoever knew of the connection with it; `Some` if that was nobody yet.
+    End(C::Link, Option<Greeting<C::News>>, VecDeque<W>),
     /// It has lost its connection.
     Detached(C::Session, VecDeque<W>),
     /// A mailbox whose link is here, or is about to be.
     Mail(C::Mail),
+    /// This group takes no more links.
+    Leaving(GroupId),
     /// These were lost in a group that is gone: their files are all there is.
     Lost(Vec<Name>, VecDeque<W>),
 }
@@ -90,7 +92,7 @@ impl<C: Cargo, W> Roster<C, W> {
         self.lines.get(group.line()?)?.as_deref()
     }
 
-    /// Whether a group of this number is there, as far as is known.
+    /// Whether a group of this number takes links, as far as is known.
     pub(crate) fn is_open(&self, group: GroupId) -> bool {
         self.line(group).is_some()
     }
@@ -267,12 +269,13 @@ impl<C: Cargo, W> Roster<C, W> {
             }
             Report::Left(link, greeting) => {
                 let waiting = self.take_waiting(link.peer());
-                Some(match greeting {
-                    Some(greeting) => Task::Keep(link, greeting, waiting),
-                    None => Task::End(link, waiting),
-                })
+                Some(Task::End(link, greeting, waiting))
             }
             Report::Mail(mail) => self.forward_mail(mail).err().map(Task::Mail),
+            Report::Leaving(group) => {
+                *self.lines.get_mut(group.line()?)? = None;
+                Some(Task::Leaving(group))
+            }
             Report::Gone(group) => self.forget(group),
         }
     }
@@ -286,8 +289,12 @@ impl<C: Cargo, W> Roster<C, W> {
         if let Some(Asked::Depart(target)) = away.asked.take() {
             away.group = target;
         }
-        let sent = self.send_away(link, Greeting::Arrived(from), away);
-        sent.err().map(|unsent| Task::Keep(unsent.link, unsent.greeting, unsent.away.waiting))
+        let greeting = Greeting::Arrived(from);
+        if away.group == GroupId::SERVER {
+            return Some(Task::Keep(link, greeting, away.waiting));
+        }
+        let unsent = self.send_away(link, greeting, away).err()?;
+        Some(Task::End(unsent.link, Some(unsent.greeting), unsent.away.waiting))
     }
 
     fn take_waiting(&mut self, peer: &Name) -> VecDeque<W> {
@@ -296,7 +303,6 @@ impl<C: Cargo, W> Roster<C, W> {
 
     /// Nothing more comes from a group: what it has not brought by now was dropped while it panicked.
     fn forget(&mut self, group: GroupId) -> Option<Task<C, W>> {
-        *self.lines.get_mut(group.line()?)? = None;
         let lost: Vec<Name> =
             self.away.iter().filter(|(_, away)| away.group == group).map(|(peer, _)| peer.clone()).collect();
         let waiting = lost.iter().flat_map(|peer| self.take_waiting(peer)).collect();

@@ -160,7 +160,7 @@ impl Server {
 
     // ---- to a group ----
 
-    /// Hands a link to a group, or keeps it if that is gone.
+    /// Hands a link to a group, or ends it if that is gone.
     pub(super) fn send_to(
         &mut self,
         now: Instant,
@@ -173,10 +173,10 @@ impl Server {
         self.attach_mail(&mut link);
         let largest = link.session.header().outgoing.largest();
         let Some(groups) = &mut self.groups else {
-            return self.keep(now, link, &greeting, app);
+            return self.end_gone(now, link, Some(&greeting), app);
         };
         if let Err((link, greeting)) = groups.roster.send(group, link, greeting, largest) {
-            self.keep(now, link, &greeting, app);
+            self.end_gone(now, link, Some(&greeting), app);
         }
     }
 

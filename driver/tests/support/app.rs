@@ -40,6 +40,7 @@ pub(crate) enum Note {
     Departing(GroupId),
     Arrived(GroupId),
     Closed(Name),
+    GroupGone(GroupId),
 }
 
 /// What a reset report said.
@@ -189,6 +190,7 @@ impl App {
             Note::Reset(_) => Some("reset".to_owned()),
             Note::Departing(to) => Some(format!("to {to}")),
             Note::Arrived(from) => Some(format!("from {from}")),
+            Note::GroupGone(group) => Some(format!("{group} gone")),
             Note::Closed(peer) => Some(format!("{peer} closed")),
             _ => None,
         };
@@ -259,6 +261,10 @@ impl Handler for App {
 
     fn group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
         self.group
+    }
+
+    fn group_gone(&mut self, group: GroupId) {
+        self.notes.push(Note::GroupGone(group));
     }
 
     fn departing(&mut self, _: &mut Link<'_>, to: GroupId) {

@@ -36,8 +36,8 @@ impl Server {
                     self.keep(now, link, &greeting, app);
                     self.decide_all(now, waiting, app);
                 }
-                Task::End(link, waiting) => {
-                    self.end_gone(now, link, app);
+                Task::End(link, greeting, waiting) => {
+                    self.end_gone(now, link, greeting.as_ref(), app);
                     self.decide_all(now, waiting, app);
                 }
                 Task::Detached(Parted { session, mail }, waiting) => {
@@ -51,6 +51,7 @@ impl Server {
                     let peer = mail.peer().clone();
                     self.take_mail(Some(mail), &peer);
                 }
+                Task::Leaving(group) => app.group_gone(group),
                 Task::Lost(peers, waiting) => {
                     if let Some(groups) = &mut self.groups {
                         groups.mailboxes.retain(|peer, _| !peers.contains(peer));
@@ -108,8 +109,16 @@ impl Server {
     }
 
     /// The group of a link is gone, with all that its application knew and held. So the session is closed, and what was
-    /// not consumed comes again from its file.
-    pub(super) fn end_gone(&mut self, now: Instant, link: Migrant, app: &mut impl Handler) {
+    /// not consumed comes again from its file. The client comes again, too, and is taken elsewhere.
+    ///
+    /// What the group was not told, of a reset for one, the server's application is.
+    pub(super) fn end_gone(
+        &mut self,
+        now: Instant,
+        link: Migrant,
+        greeting: Option<&Greeting<News>>,
+        app: &mut impl Handler,
+    ) {
         let Migrant { mut session, live, mail } = link;
         let Live { mut connection, .. } = *live;
         connection.say_farewell(now, &mut session, &Disconnected::GroupGone);
@@ -120,6 +129,9 @@ impl Server {
         self.put_farewell(index, Handshake::new(connection.stream, connection.address, now + FAREWELL));
         let (peer, id) = (session.peer().clone(), session.id());
         self.take_mail(mail, &peer);
+        if let Some(greeting) = greeting {
+            greet(&mut session, greeting, app);
+        }
         app.disconnected(&mut Link::new(session.outbox()), &Disconnected::GroupGone);
         watch::leave(&self.directory, session);
         app.closed(&peer, id);
@@ -132,7 +144,7 @@ impl Server {
             match task {
                 Task::Keep(link, greeting, _) => self.keep(now, link, &greeting, app),
                 Task::Decide(link, _) => drop(self.install(link, false)),
-                Task::End(link, _) => self.end_gone(now, link, app),
+                Task::End(link, greeting, _) => self.end_gone(now, link, greeting.as_ref(), app),
                 Task::Detached(Parted { session, mail }, _) => {
                     let peer = session.peer().clone();
                     self.keep_detached(session);
@@ -142,7 +154,7 @@ impl Server {
                     let peer = mail.peer().clone();
                     self.take_mail(Some(mail), &peer);
                 }
-                Task::Lost(..) => {}
+                Task::Leaving(_) | Task::Lost(..) => {}
             }
         }
     }

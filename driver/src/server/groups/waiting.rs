@@ -72,7 +72,7 @@ impl Server {
         self.attach_mail(&mut link);
         let given = self.groups.as_mut().map(|groups| groups.roster.give_back(link, away, end));
         if let Some(Err((link, waiting))) = given {
-            self.end_gone(now, link, app);
+            self.end_gone(now, link, None, app);
             self.decide_all(now, waiting, app);
         }
     }
