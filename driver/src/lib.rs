@@ -68,6 +68,8 @@ pub mod fuzz;
 mod group;
 mod handler;
 mod handover;
+#[cfg(test)]
+mod handover_tests;
 mod handshake;
 mod idle;
 mod limits;

@@ -8,7 +8,7 @@ use super::Group;
 use crate::disconnected::Disconnected;
 use crate::freight::{Migrant, News, greet};
 use crate::handler::Handler;
-use crate::handover::{Greeting, Order, Peer};
+use crate::handover::{Greeting, GroupId, Order, Peer};
 use crate::link::Link;
 use crate::mailbox::Ended;
 use crate::places::{Live, Place};
@@ -33,7 +33,7 @@ impl Group {
                     self.end_live(now, index, &Disconnected::Replaced, app);
                 }
                 Order::Lend(peer) => self.lend(&peer),
-                Order::Depart(peer, to) => self.depart(&peer, |link| app.departing(link, to)),
+                Order::Depart(peer, to) => self.depart(now, &peer, to, app),
                 Order::Mail(mail) if self.live.contains_key(mail.peer()) => self.adopt(mail),
                 Order::Mail(mail) => self.desk.return_mail(mail),
                 Order::Stop(end) => self.stop(now, end, app),
@@ -97,17 +97,18 @@ impl Group {
     }
 
     /// Takes leave of a link.
-    fn depart(&mut self, peer: &Name, tell: impl FnOnce(&mut Link<'_>)) {
+    fn depart(&mut self, now: Instant, peer: &Name, to: GroupId, app: &mut impl Handler) {
         let Some(index) = self.live.get(peer).copied() else {
             return;
         };
         self.telling = Some(index);
         if let Some(session) = self.links.get_mut(index) {
-            tell(&mut Link::new(session.outbox()));
+            app.departing(&mut Link::new(session.outbox()), to);
         }
         self.telling = None;
         if let Some(Err(link)) = self.remove(index).map(|link| self.desk.depart(link)) {
-            self.install(link);
+            // The server has ended meanwhile: it is back, and about to end.
+            self.take(now, link, &Greeting::Arrived(self.id()), app);
         }
     }
 
