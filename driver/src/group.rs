@@ -37,7 +37,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// anybody log in. It can be sent to another thread, sleep there in a poll of its own, or spin.
 ///
 /// The server makes it, with [`Server::group`](crate::Server::group), and decides about logins, files and names; its handler
-/// [names the group](Handler::group) of each link. Everything else about the links is told to the handler that the group
+/// [names the group](Handler::choose_group) of each link. Everything else about the links is told to the handler that the group
 /// is used with. A connection that ends leaves its session to the server; the next login brings it back.
 ///
 /// * **A link that is here** is reached with [`Group::link`] and not through the server, which has no access to it.
@@ -100,7 +100,7 @@ impl Group {
         }
     }
 
-    /// What [`Handler::group`] and [`Server::move_link`](crate::Server::move_link) name it by.
+    /// What [`Handler::choose_group`] and [`Server::move_link`](crate::Server::move_link) name it by.
     pub fn id(&self) -> GroupId {
         self.desk.id()
     }

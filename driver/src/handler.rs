@@ -32,7 +32,7 @@ pub trait Handler {
     /// A server asks which [`Group`](crate::Group) shall carry a link whose login it accepts. That group's handler is
     /// told all about the link, on its thread, from [`Handler::reset`] and [`Handler::connected`] on. One that does not
     /// exist, or of which [`Handler::group_gone`] was told, is taken for the server's own, [`GroupId::SERVER`].
-    fn group(&mut self, attempt: &LoginAttempt<'_>) -> GroupId {
+    fn choose_group(&mut self, attempt: &LoginAttempt<'_>) -> GroupId {
         let _ = attempt;
         GroupId::SERVER
     }

@@ -74,7 +74,7 @@ impl Handler for Desk {
         panic!("links are in groups: {received:?}");
     }
 
-    fn group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
+    fn choose_group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
         self.turn += 1;
         self.groups[self.turn % self.groups.len()]
     }

@@ -53,7 +53,7 @@ struct Visit {
 /// Why a link cannot be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoveError {
-    /// It has no connection. The next one goes to the group that [`Handler::group`] names.
+    /// It has no connection. The next one goes to the group that [`Handler::choose_group`] names.
     #[error("the link has no connection")]
     NotConnected,
     /// There is no such group, or not any more.
@@ -63,7 +63,7 @@ pub enum MoveError {
 
 impl Server {
     /// Makes a [`Group`]: a driver of its own for some of the links, for another thread. A link comes there when
-    /// [`Handler::group`] names it, or by [`Server::move_link`].
+    /// [`Handler::choose_group`] names it, or by [`Server::move_link`].
     ///
     /// The first one costs a descriptor more than the others, since groups have to be able to wake this loop.
     pub fn group(&mut self) -> io::Result<Group> {
@@ -152,7 +152,7 @@ impl Server {
             wish: hello.wish,
             user_data: &hello.user_data,
         };
-        match app.group(&attempt) {
+        match app.choose_group(&attempt) {
             group if groups.roster.is_open(group) => (group, groups.roster.may_sleep(group)),
             _ => (GroupId::SERVER, self.may_sleep),
         }

@@ -259,7 +259,7 @@ impl Handler for App {
         self.notes.push(Note::Disconnected(format!("{reason:?}")));
     }
 
-    fn group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
+    fn choose_group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
         self.group
     }
 
