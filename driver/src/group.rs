@@ -17,7 +17,7 @@ use crate::attended::Attended;
 use crate::config::ServerConfig;
 use crate::connection::{SCRATCH, Visit, drain, tell};
 use crate::disconnected::Disconnected;
-use crate::freight::{Freight, Parted};
+use crate::freight::{Freight, Migrant, Parted};
 use crate::handler::Handler;
 use crate::handover::{Desk, GroupId};
 use crate::handshake::Handshake;
@@ -285,7 +285,14 @@ impl Drop for Group {
     fn drop(&mut self) {
         let here: Vec<usize> = self.live.values().copied().collect();
         let links: Vec<_> = here.into_iter().filter_map(|index| self.remove(index)).collect();
-        self.desk.leave(links);
+        let left = self.desk.leave(links);
         self.let_sleep();
+        // The server has ended, so all that stays of these is their files.
+        if let Some(directory) = &self.directory {
+            for Migrant { mut session, .. } in left {
+                session.detach(random::nonce());
+                watch::leave(directory, session);
+            }
+        }
     }
 }

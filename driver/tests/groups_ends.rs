@@ -23,6 +23,7 @@ carriers! {
     a_group_that_is_shut_down_tells_its_handler_and_leaves_the_sessions_open,
     a_server_that_is_shut_down_stops_its_groups_and_leaves_everything_in_the_files,
     a_server_that_is_dropped_stops_its_groups,
+    a_group_that_is_dropped_when_its_server_has_ended_leaves_the_files_whole,
     a_handler_that_panics_in_a_group_ends_one_connection,
     a_handler_that_panics_as_a_link_comes_goes_or_ends_loses_no_link,
 }
@@ -188,6 +189,24 @@ fn a_server_that_is_dropped_stops_its_groups(carrier: Carrier) {
     camp.stage.start_server(App::with(Habit::Echo));
     camp.stage.connected();
     camp.stage.exchange("on we go");
+}
+
+fn a_group_that_is_dropped_when_its_server_has_ended_leaves_the_files_whole(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let now = camp.stage.world.now;
+    let mut link = camp.stage.world.at_group(0).driver.link(now, &name("client")).unwrap();
+    link.send(support::kind(2), b"in the file").unwrap();
+    drop(link);
+    let file = support::files::server_file(camp.stage.theirs.path());
+    std::fs::remove_file(&file).unwrap();
+    let server = camp.stage.world.at_server();
+    server.driver.shut_down(now, &mut server.app);
+    camp.stage.world.server = None;
+    // Without another turn.
+    camp.stage.world.groups.clear();
+    assert!(file.exists());
+    camp.stage.start_server(App::with(Habit::Echo));
+    camp.stage.world.until("it", |world| world.clients[0].app.texts() == ["first", "in the file"]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Group {
         }
         self.queue.clear();
         self.directory = None;
-        self.desk.leave([]);
+        drop(self.desk.leave([]));
         self.let_sleep();
     }
 

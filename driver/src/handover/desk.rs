@@ -97,33 +97,31 @@ impl<C: Cargo> Desk<C> {
     }
 
     /// The group is gone, and these are the links that it had. In this order, so that when the server hears the last of
-    /// it nothing of it is under way.
-    pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) {
+    /// it nothing of it is under way. Returns what a server that has ended does not take.
+    pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) -> Vec<C::Link> {
         if std::mem::replace(&mut self.has_left, true) {
-            return;
+            return Vec::new();
         }
         self.announce();
-        for link in links {
-            // A server that has ended lets go of its links, too.
-            drop(self.hub.push(Report::Left(link, None)));
-        }
+        let mut reports: Vec<_> = links.into_iter().map(|link| Report::Left(link, None)).collect();
         let mut orders = std::mem::take(&mut self.came);
         orders.append(&mut self.line.orders.close());
-        for order in orders {
-            let report = match order {
-                Order::Take(link, Greeting::Back) | Order::End(link) => Report::Left(link, None),
-                Order::Take(link, greeting) => Report::Left(link, Some(greeting)),
-                Order::Mail(mail) => Report::Mail(mail),
-                Order::Lend(_) | Order::Depart(..) | Order::Stop(_) => continue,
-            };
-            drop(self.hub.push(report));
-        }
-        drop(self.hub.push(Report::Gone(self.id)));
+        reports.extend(orders.into_iter().filter_map(|order| match order {
+            Order::Take(link, Greeting::Back) | Order::End(link) => Some(Report::Left(link, None)),
+            Order::Take(link, greeting) => Some(Report::Left(link, Some(greeting))),
+            Order::Mail(mail) => Some(Report::Mail(mail)),
+            Order::Lend(_) | Order::Depart(..) | Order::Stop(_) => None,
+        }));
+        reports.push(Report::Gone(self.id));
+        let refused = reports.into_iter().filter_map(|report| self.hub.push(report).err());
+        refused
+            .filter_map(|report| if let Report::Left(link, _) = report { Some(link) } else { None })
+            .collect()
     }
 }
 
 impl<C: Cargo> Drop for Desk<C> {
     fn drop(&mut self) {
-        self.leave([]);
+        drop(self.leave([]));
     }
 }

@@ -68,12 +68,12 @@ impl Member {
         if self.fault == Fault::GoneBeforeItsLinks {
             // What a group does that forgets them until it has said farewell.
             let link = self.remove();
-            self.desk.leave([]);
+            drop(self.desk.leave([]));
             thread::yield_now();
             return drop(link);
         }
         let link = self.remove();
-        self.desk.leave(link);
+        drop(self.desk.leave(link));
     }
 
     /// Returns whether it was stopped.
