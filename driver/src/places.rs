@@ -16,6 +16,8 @@ use crate::handshake::Handshake;
 pub(crate) enum Place {
     Pending(Box<Pending>),
     Live(Box<Live>),
+    /// A link of a group, here to be decided about. Nothing is read or written meanwhile.
+    Lent(Box<Live>),
     /// Only until the peer has seen why, or a deadline.
     Farewell(Box<Handshake>),
 }
@@ -88,6 +90,17 @@ impl Places {
     pub(crate) fn take_live(&mut self, index: usize) -> Option<Box<Live>> {
         match self.take(index)? {
             Place::Live(live) => Some(live),
+            other => {
+                self.put(index, other);
+                None
+            }
+        }
+    }
+
+    /// The link that is lent there, out of its place.
+    pub(crate) fn take_lent(&mut self, index: usize) -> Option<Box<Live>> {
+        match self.take(index)? {
+            Place::Lent(live) => Some(live),
             other => {
                 self.put(index, other);
                 None

@@ -204,7 +204,7 @@ impl Server {
         match self.places.take(index) {
             Some(Place::Pending(pending)) => self.visit_pending(now, index, pending, app),
             Some(Place::Farewell(handshake)) => self.visit_farewell(index, handshake),
-            Some(live @ Place::Live(_)) => self.places.put(index, live),
+            Some(other) => self.places.put(index, other),
             None => {}
         }
     }
@@ -347,7 +347,7 @@ impl Server {
                 self.farewells -= 1;
                 self.deregister(&mut handshake.stream);
             }
-            Some(live @ Place::Live(_)) => return self.places.put(index, live),
+            Some(link @ (Place::Live(_) | Place::Lent(_))) => return self.places.put(index, link),
             // Free, or lost to a handler that panicked while it logged in.
             None => {
                 if !self.logins.forget(index) {

@@ -6,6 +6,7 @@
 mod carriers;
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use support::app::App;
@@ -24,6 +25,7 @@ carriers! {
     a_link_that_is_lent_after_the_logins_time_is_over_goes_back,
     a_login_that_crosses_with_the_end_of_the_connection_is_accepted,
     two_logins_that_wait_are_answered_in_order,
+    a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched,
 }
 
 /// A link that runs through a cable.
@@ -249,4 +251,38 @@ fn two_logins_that_wait_are_answered_in_order(carrier: Carrier) {
     assert_eq!(camp.whereabouts(), Some(camp.groups[0]));
     check_pairs(&mut camp);
     assert_ne!(camp.groups[0], GroupId::SERVER);
+}
+
+fn a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let _directory = stranger(&mut camp);
+    camp.stage.world.until("a refusal", |world| world.clients[1].app.refusals().len() == 1);
+    camp.stage.world.at_server().app.panics_when = Some("refused");
+    camp.stage.world.tick = Duration::from_millis(1);
+    let mut sent = 1;
+    // What is under way when it panics is for the group, not for the server that has the link in its hands.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        camp.stage.world.until("a panic", |world| {
+            if world.clients[0].app.received.len() as u64 == sent {
+                world.send(0, b"under way");
+                sent += 1;
+            }
+            false
+        });
+    }));
+    assert_eq!(*outcome.unwrap_err().downcast::<&str>().unwrap(), "as it was told");
+    camp.stage.world.tick = Duration::ZERO;
+    camp.stage.world.at_server().app.panics_when = None;
+    let now = camp.stage.world.now;
+    let server = camp.stage.world.at_server();
+    server.driver.poll(&mut server.app);
+    server.driver.spin(now, &mut server.app);
+    assert!(server.app.received.is_empty());
+    camp.stage.world.clients.truncate(1);
+    camp.stage.world.calm();
+    camp.stage.exchange("on we go");
+    assert_eq!(camp.stage.world.clients[0].app.story(), ["Fresh"]);
+    assert_eq!(camp.story(0), ["Fresh"]);
+    assert!(camp.own_story().is_empty() && camp.stage.world.at_server().app.received.is_empty());
+    assert_eq!(camp.whereabouts(), Some(camp.groups[0]));
 }

@@ -150,7 +150,7 @@ impl Driver for Group {
         let ready = Ready::of(event);
         match self.places.get_mut(index) {
             Some(Place::Live(live)) => live.connection.set_ready(ready),
-            Some(Place::Pending(_)) | None => return Ok(()),
+            Some(Place::Pending(_) | Place::Lent(_)) | None => return Ok(()),
             Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
         }
         self.visit(now, index, app);

@@ -191,7 +191,7 @@ impl Server {
 
     /// A link out of its place, with nothing left of it here.
     fn take_out(&mut self, index: usize) -> Option<Migrant> {
-        let live = self.places.take_live(index)?;
+        let live = self.places.take_live(index).or_else(|| self.places.take_lent(index))?;
         let session = self.links.take(index)?;
         self.telling = self.telling.filter(|telling| *telling != index);
         self.live.remove(session.peer());

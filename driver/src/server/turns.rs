@@ -50,7 +50,7 @@ impl Server {
             Some(Place::Live(live)) => live.connection.set_ready(ready),
             Some(Place::Pending(pending)) => pending.handshake.set_ready(ready),
             Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
-            None => return,
+            Some(Place::Lent(_)) | None => return,
         }
         self.visit(now, index, app);
     }

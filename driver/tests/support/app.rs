@@ -312,6 +312,7 @@ impl Handler for App {
     }
 
     fn refused(&mut self, refused: &LoginRefused) {
+        self.panic_when("refused");
         self.notes.push(Note::Refused(refused.clone()));
     }
 

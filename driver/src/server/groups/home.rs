@@ -26,7 +26,7 @@ impl Server {
         while let Some(task) = self.groups.as_mut().and_then(|groups| groups.roster.next()) {
             match task {
                 Task::Decide(link, away) => {
-                    let index = self.install(link, false);
+                    let index = self.install_lent(link);
                     if let Some(groups) = &mut self.groups {
                         groups.visit = Some(Visit { index, away, end: false });
                     }
@@ -56,6 +56,8 @@ impl Server {
                     if let Some(groups) = &mut self.groups {
                         groups.mailboxes.retain(|peer, _| !peers.contains(peer));
                     }
+                    // One that is here was put off.
+                    peers.iter().for_each(|peer| self.take_mail(None, peer));
                     self.decide_all(now, waiting, app);
                 }
             }
@@ -63,10 +65,10 @@ impl Server {
     }
 
     /// Puts a link in a place of its own.
-    pub(super) fn install(&mut self, link: Migrant, registers: bool) -> usize {
+    fn install(&mut self, link: Migrant) -> usize {
         let Migrant { session, mut live, mail } = link;
         let index = self.places.reserve();
-        if registers && let Err(error) = self.register_stream(&mut live.connection.stream, index) {
+        if let Err(error) = self.register_stream(&mut live.connection.stream, index) {
             live.ended.get_or_insert(Disconnected::Io(error));
         }
         live.connection.set_moved();
@@ -74,6 +76,18 @@ impl Server {
         let peer = session.peer().clone();
         self.places.put(index, Place::Live(live));
         self.links.put(index, session);
+        self.take_mail(mail, &peer);
+        self.live.insert(peer, index);
+        index
+    }
+
+    /// Puts a link in a place where it can be looked at.
+    fn install_lent(&mut self, link: Migrant) -> usize {
+        let Migrant { session, live, mail } = link;
+        let index = self.places.reserve();
+        let peer = session.peer().clone();
+        self.places.put(index, Place::Lent(live));
+        self.links.put_aside(index, session);
         self.take_mail(mail, &peer);
         self.live.insert(peer, index);
         index
@@ -99,7 +113,7 @@ impl Server {
         greeting: &Greeting<News>,
         app: &mut impl Handler,
     ) {
-        let index = self.install(link, true);
+        let index = self.install(link);
         self.telling = Some(index);
         if let Some(session) = self.links.get_mut(index) {
             greet(session, greeting, app);
@@ -143,7 +157,7 @@ impl Server {
         for task in self.close_groups(Ended::ShutDown) {
             match task {
                 Task::Keep(link, greeting, _) => self.keep(now, link, &greeting, app),
-                Task::Decide(link, _) => drop(self.install(link, false)),
+                Task::Decide(link, _) => drop(self.install(link)),
                 Task::End(link, greeting, _) => self.end_gone(now, link, greeting.as_ref(), app),
                 Task::Detached(Parted { session, mail }, _) => {
                     let peer = session.peer().clone();
