@@ -44,11 +44,11 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut server = Server::bind(ServerConfig::new("server".parse()?, home.path(), local))?;
     let address = *server.local_addresses()?.first().ok_or("the server does not listen")?;
 
-    let (fast, quiet) = (server.group()?, server.group()?);
-    let mut door = Door { fast: fast.id(), quiet: quiet.id() };
-    let threads = [("fast", fast, IdleStrategy::Spin), ("quiet", quiet, IdleStrategy::SLEEP)];
-    let threads =
-        threads.map(|(name, group, idle)| thread::spawn(move || run(group, idle, &mut Echo { name })));
+    let mut fast = EventLoop::new(server.group()?, Instant::now)?.with_idle(IdleStrategy::Spin);
+    let mut quiet = EventLoop::new(server.group()?, Instant::now)?.with_idle(IdleStrategy::SLEEP);
+    let mut door = Door { fast: fast.driver().id(), quiet: quiet.driver().id() };
+    let threads = [("fast", fast), ("quiet", quiet)];
+    let threads = threads.map(|(name, group)| thread::spawn(move || run(group, &mut Echo { name })));
 
     let clients = [("trader", CarrierWish::Shm), ("clerk", CarrierWish::Tcp)].map(|(name, wish)| {
         let home = home.path().to_owned();
@@ -86,8 +86,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 /// The loop of a group, until its server ends.
-fn run(group: Group, idle: IdleStrategy, echo: &mut Echo) -> io::Result<()> {
-    let mut group = EventLoop::new(group, Instant::now)?.with_idle(idle);
+fn run(mut group: EventLoop<Group>, echo: &mut Echo) -> io::Result<()> {
     while !group.driver().is_stopped() {
         group.turn(echo, None)?;
     }

@@ -20,6 +20,7 @@ carriers! {
     a_sender_from_before_goes_with_the_link_through_moves_reconnects_and_resets_of_the_group,
     a_spinning_group_sees_mail_and_orders_without_asking_the_poll,
     mail_for_a_link_that_has_just_left_follows_it,
+    a_mailbox_comes_back_with_its_session_and_goes_where_the_next_connection_does,
     what_waits_when_the_server_ends_is_committed_as_far_as_there_is_room_and_told,
 }
 
@@ -163,6 +164,29 @@ fn mail_for_a_link_that_has_just_left_follows_it(carrier: Carrier) {
     let sender = self::sender(&mut camp);
     send(&sender, b"to the file");
     camp.stage.world.until("it", |world| world.clients[0].app.texts().ends_with(&["to the file"]));
+}
+
+fn a_mailbox_comes_back_with_its_session_and_goes_where_the_next_connection_does(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    camp.stage.world.clients[0].app.habit = Habit::Hold;
+    let sender = sender(&mut camp);
+    // More than the ring takes, so that some waits in the mailbox.
+    let mut tickets: Vec<_> = (0..60_u8).map(|number| send(&sender, &[number; 100])).collect();
+    camp.stage.world.calm();
+    let committed = tickets.iter().filter(|ticket| is_committed(ticket)).count();
+    assert!((30..40).contains(&committed), "{committed} fit the ring");
+    camp.stage.stop_client();
+    camp.stage.world.at_server().app.group = camp.groups[1];
+    camp.stage.start_client(App::default());
+    camp.stage.world.until("all", |world| world.clients[0].app.received.len() == 60);
+    assert_eq!(camp.whereabouts(), Some(camp.groups[1]));
+    // With room for it, what is sent while nobody is there goes into the file.
+    camp.stage.stop_client();
+    tickets.push(send(&sender, &[60; 100]));
+    camp.stage.world.until("the commit", |_| is_committed(&tickets[60]));
+    assert!(tickets.iter().all(is_committed));
+    camp.stage.start_client(App::default());
+    camp.stage.world.until("it", |world| world.clients[0].app.received == [vec![60; 100]]);
 }
 
 fn what_waits_when_the_server_ends_is_committed_as_far_as_there_is_room_and_told(carrier: Carrier) {
