@@ -122,6 +122,12 @@ impl Connection {
         }
     }
 
+    /// It is in another poll than before, and what events said there is of no use.
+    pub(crate) fn set_moved(&mut self) {
+        (self.readable, self.read_on, self.writable) = (true, true, true);
+        self.in_poll = true;
+    }
+
     /// A socket may be readable although no event said so.
     pub(crate) fn set_maybe_readable(&mut self) {
         self.readable = true;

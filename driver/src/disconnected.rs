@@ -46,6 +46,11 @@ pub enum Disconnected {
         /// Where it was.
         path: PathBuf,
     },
+    /// The [`Group`](crate::Group) that the link was in, or about to come to, is gone: dropped, or its thread has panicked.
+    /// That is told to the server's own handler. The session is closed, since whatever its application held of it is gone, too; its file is as it was, and what was not consumed
+    /// comes again.
+    #[error("the group of the link is gone")]
+    GroupGone,
     /// A newer login of the same client took over.
     #[error("a newer login of the same client took over")]
     Replaced,
@@ -61,6 +66,7 @@ impl Disconnected {
             Disconnected::Fault(_) => Some(CloseReason::Fault),
             Disconnected::Replaced => Some(CloseReason::Replaced),
             Disconnected::HandlerPanicked
+            | Disconnected::GroupGone
             | Disconnected::FileGone { .. }
             | Disconnected::PeerFileGone { .. } => Some(CloseReason::Application),
             Disconnected::ByPeer(_) | Disconnected::Cut | Disconnected::Io(_) => None,

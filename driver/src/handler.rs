@@ -8,6 +8,7 @@ use tcpshm_protocol::{Delivered, Name, Received, SessionId, Stalled, Undelivered
 use tcpshm_shm::{FileError, Kept, ViewError};
 
 use crate::disconnected::Disconnected;
+use crate::handover::GroupId;
 use crate::link::Link;
 
 /// The application behind a server or a client. The same handler serves both carriers.
@@ -28,6 +29,20 @@ pub trait Handler {
         Admission::Admit(UserData::default())
     }
 
+    /// A server asks which [`Group`](crate::Group) shall carry a link whose login it accepts. That group's handler is
+    /// told all about the link, on its thread, from [`Handler::reset`] and [`Handler::connected`] on. One that does not
+    /// exist, or of which [`Handler::group_gone`] was told, is taken for the server's own, [`GroupId::SERVER`].
+    fn choose_group(&mut self, attempt: &LoginAttempt<'_>) -> GroupId {
+        let _ = attempt;
+        GroupId::SERVER
+    }
+
+    /// A server's group takes no more links: it was shut down or dropped, or its thread has panicked. Those that it had
+    /// have ended or are about to, and their clients come back; name another one for them.
+    fn group_gone(&mut self, group: GroupId) {
+        let _ = group;
+    }
+
     /// A link has a connection.
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
         let _ = (link, connected);
@@ -38,8 +53,20 @@ pub trait Handler {
         let _ = (link, reason);
     }
 
-    /// A server closed the session of a link that has no connection, to stay within `max_detached`. What
-    /// the application holds of it is void and comes again; forget it.
+    /// A link is about to leave this handler's group for another one, with its connection and all that is in it; see
+    /// [`Server::move_link`](crate::Server::move_link). What the application keeps of it, such as messages held, stays
+    /// good, and is the application's to pass on. Nothing more is told of the link here unless it comes back.
+    fn departing(&mut self, link: &mut Link<'_>, to: GroupId) {
+        let _ = (link, to);
+    }
+
+    /// A link has come from another group, with its connection.
+    fn arrived(&mut self, link: &mut Link<'_>, from: GroupId) {
+        let _ = (link, from);
+    }
+
+    /// A server closed the session of a link that has no connection, to stay within `max_detached`, or because the group
+    /// of the link is gone. What the application holds of it is void and comes again; forget it.
     fn closed(&mut self, peer: &Name, session: SessionId) {
         let _ = (peer, session);
     }

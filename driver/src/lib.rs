@@ -62,14 +62,20 @@ mod driver;
 mod error;
 mod event_loop;
 mod files;
+mod freight;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod group;
 mod handler;
+mod handover;
+#[cfg(test)]
+mod handover_tests;
 mod handshake;
 mod idle;
 mod limits;
 mod link;
 mod mailbox;
+mod places;
 mod post;
 mod random;
 mod ready;
@@ -89,15 +95,17 @@ pub use driver::Driver;
 pub use error::SetupError;
 pub use event_loop::EventLoop;
 pub use files::Files;
+pub use group::Group;
 pub use handler::{
     Admission, Connected, Dispute, Handler, LoginAttempt, LoginRefused, Policy, Quarrel, ResetReport,
 };
+pub use handover::GroupId;
 pub use idle::{Idle, IdleStrategy, Pause};
 pub use link::Link;
 pub use mailbox::{Ended, NotAccepted, SendOutcome, TrySendError};
 pub use post::SenderError;
 pub use sender::{SendFailure, Sender, Ticket};
-pub use server::Server;
+pub use server::{MoveError, Server};
 
 pub use mio;
 pub use tcpshm_protocol as protocol;

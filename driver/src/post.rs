@@ -1,5 +1,7 @@
 //! The mailboxes of one driver.
 
+mod moving;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 
@@ -55,7 +57,7 @@ pub(crate) struct Post {
 
 /// One mailbox.
 #[derive(Debug)]
-struct Shelf {
+pub(crate) struct Shelf {
     delivery: Delivery,
     standing: Standing,
     /// Whether it is among those due.

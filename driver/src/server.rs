@@ -2,10 +2,10 @@
 
 mod accept;
 mod confirm;
+mod groups;
 mod logins;
 mod mail;
 mod pending;
-mod places;
 mod tokens;
 mod turns;
 
@@ -29,13 +29,16 @@ use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::link::{Again, Link, Outlet};
+use crate::places::{Live, Place, Places};
 use crate::post::Post;
 use crate::random;
 use crate::socket;
+use crate::sync::Arc;
 use crate::timers::Timers;
 use crate::watch;
+use groups::Groups;
+pub use groups::MoveError;
 use logins::Logins;
-use places::{Live, Place, Places};
 use tokens::ResetTokens;
 
 /// How long a refused connection may take to fetch the refusal.
@@ -48,7 +51,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
-    directory: LinkDirectory,
+    directory: Arc<LinkDirectory>,
     listeners: Vec<TcpListener>,
     /// Listeners that may have more connections waiting, by index.
     accepting: Vec<bool>,
@@ -74,6 +77,8 @@ pub struct Server {
     telling: Option<usize>,
     /// What wakes the loop for senders, once there is one.
     post: Option<Box<Post>>,
+    /// Its groups, once there is one.
+    groups: Option<Box<Groups>>,
     /// Whether it was shut down.
     is_stopped: bool,
     /// Whether the host may sleep while links are on shared memory.
@@ -95,7 +100,7 @@ impl Server {
         let listeners = config.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             unsettled: directory.interrupted()?.into_iter().collect(),
-            directory,
+            directory: Arc::new(directory),
             accepting: vec![false; listeners.len()],
             listeners,
             accept_after: None,
@@ -112,6 +117,7 @@ impl Server {
             reset_tokens: ResetTokens::default(),
             telling: None,
             post: None,
+            groups: None,
             is_stopped: false,
             may_sleep: false,
             spinning: false,
@@ -130,12 +136,13 @@ impl Server {
         Files::new(&self.directory)
     }
 
-    /// How many links have a connection.
+    /// How many links have a connection, here and in its groups.
     pub fn connections(&self) -> usize {
-        self.live.len()
+        self.live.len() + self.connections_away()
     }
 
-    /// The link with `client`, if it is connected, or lost its connection and is still open.
+    /// The link with `client`, if it is connected, or lost its connection and is still open. `None` if it is in a
+    /// [`Group`](crate::Group), which has it to itself: see [`Server::group_of`].
     pub fn link(&mut self, now: Instant, client: &Name) -> Option<Link<'_>> {
         if let Some(index) = self.live.get(client).copied() {
             let Some(Place::Live(live)) = self.places.get_mut(index) else {
@@ -150,8 +157,12 @@ impl Server {
         Some(Link::for_host(session, None))
     }
 
-    /// The link with `client`, opened from its file if need be; `None` if there never was one.
+    /// The link with `client`, opened from its file if need be; `None` if there never was one, or if it is in a
+    /// [`Group`](crate::Group).
     pub fn open_link(&mut self, now: Instant, client: &Name) -> Result<Option<Link<'_>>, FileError> {
+        if self.is_away(client) {
+            return Ok(None);
+        }
         let open =
             self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
         if !open {
@@ -196,7 +207,7 @@ impl Server {
         match self.places.take(index) {
             Some(Place::Pending(pending)) => self.visit_pending(now, index, pending, app),
             Some(Place::Farewell(handshake)) => self.visit_farewell(index, handshake),
-            Some(live @ Place::Live(_)) => self.places.put(index, live),
+            Some(other) => self.places.put(index, other),
             None => {}
         }
     }
@@ -339,7 +350,7 @@ impl Server {
                 self.farewells -= 1;
                 self.deregister(&mut handshake.stream);
             }
-            Some(live @ Place::Live(_)) => return self.places.put(index, live),
+            Some(link @ (Place::Live(_) | Place::Lent(_))) => return self.places.put(index, link),
             // Free, or lost to a handler that panicked while it logged in.
             None => {
                 if !self.logins.forget(index) {

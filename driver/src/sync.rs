@@ -1,5 +1,5 @@
-//! What the mailbox takes from the standard library to share things between threads. In one place, so that the
-//! model in `proof/tests/a_mailbox_under_every_interleaving` can put its own there.
+//! What the mailbox and the hand-over of links take from the standard library to share things between threads. In one
+//! place, so that the models in `proof/tests` can put their own there.
 
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};

@@ -161,6 +161,31 @@ fn a_dropped_driver_leaves_nothing_registered_and_nothing_open_although_its_send
 }
 
 #[test]
+fn a_group_that_is_dropped_leaves_nothing_registered_and_nothing_open() {
+    let _alone = alone();
+    let mut stage = Stage::new();
+    stage.stop_client();
+    let epoll = stage.world.poll.as_raw_fd();
+    let (registered_before, open) = (registered(epoll), descriptors());
+    let group = stage.world.group(App::with(Habit::Echo));
+    assert_eq!(
+        (registered(epoll), descriptors()),
+        (registered_before + 2, open + 3),
+        "two that wake, and a registry"
+    );
+    stage.world.at_server().app.group = group;
+    stage.start_client(App::default());
+    stage.connected();
+    stage.exchange("in the group");
+    stage.stop_client();
+    stage.world.at_server().app.group = tcpshm_driver::GroupId::SERVER;
+    stage.world.groups.clear();
+    stage.world.pass(std::time::Duration::from_secs(2));
+    // What wakes the server for the next group stays, and the session that has lost its connection is open.
+    assert_eq!((registered(epoll), descriptors()), (registered_before + 1, open + 1));
+}
+
+#[test]
 fn a_client_dropped_at_any_moment_of_its_login_leaves_nothing_registered() {
     let _alone = alone();
     let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use support::files::Home;
 use support::process::{child, skipped, task};
 use support::{World, client, limits, server, wish};
-use tcpshm_driver::{Carrier, Connected, Driver, Handler, Held, Kind, Link, Received};
+use tcpshm_driver::{Carrier, Connected, Driver, GroupId, Handler, Held, Kind, Link, LoginAttempt, Received};
 
 /// Messages each way before anything is counted, and while it is.
 const WARM: u64 = 2_000;
@@ -17,15 +17,23 @@ const COUNT: u64 = 20_000;
 /// What the child writes around its loop.
 const BEGINS: &str = "the loop begins";
 const ENDS: &str = "the loop ends";
+/// Where the link is, if not in the server.
+const IN_GROUP: &str = "in a group";
 
 /// Replies to everything, and consumes it with the reply.
-struct Echo;
+struct Echo {
+    group: GroupId,
+}
 
 impl Handler for Echo {
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
         let mut slot = link.claim(received.kind(), received.payload().len()).expect("room");
         slot.copy_from_slice(received.payload());
         slot.commit_consuming(received).expect("in order");
+    }
+
+    fn choose_group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
+        self.group
     }
 }
 
@@ -64,7 +72,7 @@ impl Handler for Pump {
     }
 }
 
-/// The body of a child: echoes, `window` at a time, and nothing else. A test like any other without a task.
+/// The body of a child: echoes, `window` at a time, by a server or a group of it, and nothing else. A test like any other without a task.
 #[test]
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn child_that_plays_ping_pong() {
@@ -72,21 +80,35 @@ fn child_that_plays_ping_pong() {
         return;
     };
     let window = task[0].parse().expect("a number");
+    let in_group = task[1] == IN_GROUP;
     let homes = Home::pair(Carrier::Shm);
     let mut world = World::new();
     let mut server = server(homes[1].path());
     server.link.limits = limits(1 << 18, 4096);
-    let address = world.serve(server, Echo);
+    let address = world.serve(server, Echo { group: GroupId::SERVER });
+    let group = world.group(Echo { group: GroupId::SERVER });
+    if in_group {
+        world.at_server().app.group = group;
+    }
     let mut client = client(homes[0].path(), address);
     client.link.limits = limits(1 << 18, 4096);
     client.carrier = wish(Carrier::Shm);
     world.connect(client, Pump { window, received: 0, held: None });
     world.until("some echoes", |world| world.clients[0].app.received >= WARM);
-    let (server, client) = world.both();
+    let World { server, groups, clients, .. } = &mut world;
+    let (server, client) = (server.as_mut().expect("it serves"), &mut clients[0]);
+    let group = groups[0].as_mut().expect("it is there");
+    assert_eq!(group.driver.connections(), usize::from(in_group));
     let begin = client.app.received;
     println!("\n{BEGINS}");
     while client.app.received < begin + COUNT {
-        server.driver.poll(&mut server.app);
+        if in_group {
+            assert!(!group.driver.has_work());
+            group.driver.poll(&mut group.app);
+        } else {
+            assert!(!server.driver.has_work());
+            server.driver.poll(&mut server.app);
+        }
         client.driver.poll(&mut client.app);
     }
     println!("{ENDS}");
@@ -94,8 +116,8 @@ fn child_that_plays_ping_pong() {
 
 /// The system calls of a child that were made before, in and after its loop.
 #[track_caller]
-fn calls(window: u64, report: &Path) -> [Vec<String>; 3] {
-    let run = child("child_that_plays_ping_pong", &[&window.to_string()]);
+fn calls(window: u64, place: &str, report: &Path) -> [Vec<String>; 3] {
+    let run = child("child_that_plays_ping_pong", &[&window.to_string(), place]);
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(report).arg(run.get_program()).args(run.get_args());
     strace.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -123,9 +145,14 @@ fn no_system_call_is_made_from_the_first_of_many_messages_to_the_last() {
     if !probe.is_ok_and(|status| status.success()) {
         return skipped("strace may not trace here");
     }
-    for window in [1, 60] {
-        let [before, within, after] = calls(window, &directory.path().join("report"));
+    for (window, place) in [(1, "in the server"), (60, "in the server"), (1, IN_GROUP), (60, IN_GROUP)] {
+        let [before, within, after] = calls(window, place, &directory.path().join("report"));
         assert!(before.len() > 100 && !after.is_empty(), "{} and {} calls", before.len(), after.len());
-        assert!(within.is_empty(), "{window} at a time: {} calls: {:?}", within.len(), within.first());
+        assert!(
+            within.is_empty(),
+            "{window} at a time {place}: {} calls: {:?}",
+            within.len(),
+            within.first()
+        );
     }
 }

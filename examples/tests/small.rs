@@ -68,6 +68,20 @@ fn senders_of_four_threads_lose_nothing_and_keep_their_order() {
 }
 
 #[test]
+fn groups_carry_both_links_and_move_one() {
+    let output = run(program("groups").args(["--count", "3000", "--moves", "10"]));
+    assert!(output.status.success(), "{output:?}");
+    let text = str::from_utf8(&output.stdout).unwrap();
+    for line in ["Shm carries trader in the fast group", "Tcp carries clerk in the quiet group"] {
+        assert!(text.lines().any(|said| said == line), "{text}");
+    }
+    for client in ["trader", "clerk"] {
+        assert!(text.contains(&format!("{client}: 3000 replies, median ")), "{text}");
+    }
+    assert!(last_line(&output).ends_with("nothing was lost or came twice"), "{text}");
+}
+
+#[test]
 fn a_wrong_carrier_is_named_with_the_right_ones() {
     for (name, values) in [
         ("echo", "tcp, shm, both"),

@@ -23,12 +23,19 @@ impl Rings {
 
     /// Puts a link in place `at`, as it is attached now. Returns what was there.
     pub fn put(&mut self, at: usize, link: Box<MappedSession>) -> Option<Box<MappedSession>> {
+        let is_mapped = link.peer_file().is_some();
+        let before = self.put_aside(at, link);
+        if is_mapped {
+            self.mapped.push(at);
+        }
+        before
+    }
+
+    /// Puts a link in place `at`, to be looked at and not polled. Returns what was there.
+    pub fn put_aside(&mut self, at: usize, link: Box<MappedSession>) -> Option<Box<MappedSession>> {
         let before = self.take(at);
         if at >= self.links.len() {
             self.links.resize_with(at + 1, || None);
-        }
-        if link.peer_file().is_some() {
-            self.mapped.push(at);
         }
         self.links[at] = Some(link);
         before

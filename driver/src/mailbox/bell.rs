@@ -79,7 +79,7 @@ impl Bell {
 
 /// Tries for a lock for about as long as somebody who runs keeps it. An owner's loop waits for no other thread:
 /// one that keeps a lock may have been put to sleep with it.
-pub(super) fn patiently<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+pub(crate) fn patiently<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     for _ in 0..TRIES {
         match mutex.try_lock() {
             Ok(guard) => return Some(guard),

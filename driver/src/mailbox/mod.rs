@@ -11,7 +11,7 @@
 //! interleaving.
 
 mod batch;
-mod bell;
+pub(crate) mod bell;
 mod delivery;
 mod outcome;
 mod slots;

@@ -66,7 +66,7 @@ impl Server {
         Token(self.tokens.start + self.listeners.len() + index)
     }
 
-    fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
+    pub(super) fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
         let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         let token = self.token_of(index);
         // The last one is the waker's.

@@ -9,13 +9,14 @@ use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Survey, Un
 use tcpshm_shm::{FileError, MappedSession, PeerFile};
 
 use super::Server;
-use super::places::{Admitted, Live, Pending, Place};
 use crate::boot;
 use crate::connection::Connection;
 use crate::disconnected::Disconnected;
+use crate::freight::{Migrant, News, greet};
 use crate::handler::{Connected, Dispute, Handler, Policy, Quarrel, ResetReport};
+use crate::handover::{Greeting, GroupId};
 use crate::limits::check_promises;
-use crate::link::Link;
+use crate::places::{Admitted, Live, Pending, Place};
 use crate::random;
 use crate::watch;
 
@@ -24,6 +25,21 @@ struct Accepted {
     session: Box<MappedSession>,
     ready: Ready,
     report: Option<ResetReport>,
+    /// Where the link goes.
+    group: GroupId,
+}
+
+/// Why a login is not accepted now.
+enum NotNow {
+    Refused(Refusal),
+    /// The link that it takes over is a group's, which has to end the connection first.
+    NotEnded,
+}
+
+impl From<Refusal> for NotNow {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What the server holds under a link's names.
@@ -38,15 +54,18 @@ impl Server {
         &mut self,
         now: Instant,
         index: usize,
-        mut pending: Box<Pending>,
-        confirm: &Confirm,
+        pending: Box<Pending>,
+        confirm: Confirm,
         app: &mut impl Handler,
     ) {
-        let Some(admitted) = pending.admitted.take() else {
+        let Some((mut pending, confirm)) = self.wait_for_link(index, pending, confirm) else {
+            return;
+        };
+        let Some(mut admitted) = pending.admitted.take() else {
             let refusal = Refusal::new(RefusalCode::Internal, "a Confirm before a Hello");
             return self.refuse(now, index, pending, refusal, app);
         };
-        let answer = self.answer(now, &admitted, confirm, app);
+        let answer = self.answer(now, &mut admitted, &confirm, app);
         let client = admitted.hello.client.clone();
         let connected = Connected {
             outcome: Outcome::Fresh,
@@ -58,7 +77,8 @@ impl Server {
         pending.admitted = Some(admitted);
         match answer {
             Ok(accepted) => self.go_live(now, index, *pending, &client, accepted, connected, app),
-            Err(refusal) => self.refuse(now, index, pending, refusal, app),
+            Err(NotNow::Refused(refusal)) => self.refuse(now, index, pending, refusal, app),
+            Err(NotNow::NotEnded) => self.wait_for_end(index, pending, confirm),
         }
     }
 
@@ -66,18 +86,18 @@ impl Server {
     fn answer(
         &mut self,
         now: Instant,
-        admitted: &Admitted,
+        admitted: &mut Admitted,
         confirm: &Confirm,
         app: &mut impl Handler,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Accepted, NotNow> {
         let client = &admitted.hello.client;
         let decides = zoo!(DelayedConfirmAccepted) && !self.live.contains_key(client);
         if self.logins.is_stale(client, admitted.order) && !decides {
-            return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again"));
+            return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again").into());
         }
         if confirm.proposed.is_some_and(|proposed| self.logins.is_dead(client, proposed.session)) {
             // Its client was told to forget it, and this comes late.
-            return Err(Refusal::new(RefusalCode::ProposalDead, "it was refused before"));
+            return Err(Refusal::new(RefusalCode::ProposalDead, "it was refused before").into());
         }
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
         let holdings = self.holdings(client, confirm).map_err(|error| storage(error, app))?;
@@ -86,15 +106,16 @@ impl Server {
             .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         let live = self.live.contains_key(client);
         if self.is_copy(client, confirm) {
-            return Err(Refusal::new(RefusalCode::Busy, "its client runs on the original of these files"));
+            let refusal = Refusal::new(RefusalCode::Busy, "its client runs on the original of these files");
+            return Err(refusal.into());
         }
         let token_valid = confirm.token.is_some_and(|token| self.reset_tokens.is_valid(client, token));
         let verdict = decide(confirm, record, &streams, live, token_valid);
         let accepts = matches!(verdict, Verdict::Resume { .. } | Verdict::Fresh(_) | Verdict::Reset(_));
-        let full = accepts && !live && self.live.len() >= self.config.max_links;
+        let full = accepts && !live && self.connections() >= self.config.max_links;
         let overloaded = || Refusal::new(RefusalCode::Overloaded, "no place for another link");
         if full && !zoo!(SlotTakenEarly) {
-            return Err(overloaded());
+            return Err(overloaded().into());
         }
         let accepted = match verdict {
             Verdict::Resume { .. } => self.resume(now, admitted, confirm, holdings.as_ref(), app)?,
@@ -109,12 +130,13 @@ impl Server {
                 {
                     self.logins.bury(client, dead.session);
                 }
-                return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app));
+                return Err(self.refusal(client, &verdict, confirm, holdings.as_ref(), app).into());
             }
         };
         if full {
-            return Err(overloaded());
+            return Err(overloaded().into());
         }
+        let client = &admitted.hello.client;
         self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
@@ -161,18 +183,25 @@ impl Server {
     fn resume(
         &mut self,
         now: Instant,
-        admitted: &Admitted,
+        admitted: &mut Admitted,
         confirm: &Confirm,
         holdings: Option<&Holdings>,
         app: &mut impl Handler,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Accepted, NotNow> {
         let client = &admitted.hello.client;
         let nothing = || Refusal::new(RefusalCode::Internal, "nothing to resume");
         let ours = &holdings.ok_or_else(nothing)?.header;
         check_promises(ours, self.config.link.limits.accept, admitted.hello.limits.accept)?;
-        let peer = self.view_for(admitted, confirm, ours, app)?;
+        let peer = match admitted.view.take() {
+            Some(found) => found,
+            None => self.view_for(admitted, confirm, ours, app)?,
+        };
         // By takeover: the older connection delivers nothing more from here on.
         if let Some(index) = self.live.get(client).copied() {
+            if self.is_visiting(index) {
+                admitted.view = Some(peer);
+                return Err(NotNow::NotEnded);
+            }
             self.end_live(now, index, &Disconnected::Replaced, app);
         }
         let mut session = match self.take_detached(client) {
@@ -181,15 +210,16 @@ impl Server {
         };
         if let Err(error) = watch::restore(&self.directory, &mut session) {
             self.keep_detached(session);
-            return Err(storage_refusal(client, &error, app));
+            return Err(storage_refusal(client, &error, app).into());
         }
         let grant = self.grant(admitted, Outcome::Resumed);
-        session.set_may_sleep(self.may_sleep);
+        let (group, may_sleep) = self.group_for(admitted, app);
+        session.set_may_sleep(may_sleep);
         match session.accept(now, confirm, grant, peer) {
-            Ok(ready) => Ok(Accepted { session, ready, report: None }),
+            Ok(ready) => Ok(Accepted { session, ready, report: None, group }),
             Err(fault) => {
                 self.keep_detached(session);
-                Err(Refusal::new(RefusalCode::Internal, fault))
+                Err(Refusal::new(RefusalCode::Internal, fault).into())
             }
         }
     }
@@ -261,7 +291,8 @@ impl Server {
         let created = created.map_err(|error| storage(error, app))?;
         let mut session = Box::new(MappedSession::new(created));
         let grant = self.grant(admitted, if reset { Outcome::Reset } else { Outcome::Fresh });
-        session.set_may_sleep(self.may_sleep);
+        let (group, may_sleep) = self.group_for(admitted, app);
+        session.set_may_sleep(may_sleep);
         let ready = session.accept(now, confirm, grant, peer);
         let ready = ready.map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         // Its file is about to be another session's.
@@ -281,7 +312,7 @@ impl Server {
             peer_undelivered: confirm.undelivered,
             kept,
         });
-        Ok(Accepted { session, ready, report })
+        Ok(Accepted { session, ready, report, group })
     }
 
     fn grant(&self, admitted: &Admitted, outcome: Outcome) -> Grant {
@@ -365,7 +396,7 @@ impl Server {
         mut connected: Connected,
         app: &mut impl Handler,
     ) {
-        let Accepted { mut session, ready, report } = accepted;
+        let Accepted { mut session, ready, report, group } = accepted;
         (connected.outcome, connected.carrier) = (ready.outcome, ready.carrier);
         connected.machine_restarted = boot::id().is_some_and(|boot| session.note_boot(boot));
         let queued = pending.login.ready(&ready);
@@ -376,10 +407,18 @@ impl Server {
         if zoo!(PlaceLostInPanic) {
             self.logins.leave(arrival, Some(client));
         }
-        if let Some(report) = &report {
-            app.reset(&mut Link::new(session.outbox()), report);
+        let ended = queued.is_err().then_some(Disconnected::Closed);
+        let next_check = now + self.config.link.check_every();
+        let live = Box::new(Live { connection, queued: false, ended, next_check });
+        let greeting = Greeting::Connected(News { report, connected });
+        if group != GroupId::SERVER {
+            self.logins.leave(arrival, Some(client));
+            self.timers.cancel(index);
+            self.places.vacate(index);
+            let link = Migrant { session, live, mail: None };
+            return self.send_to(now, group, link, greeting, app);
         }
-        app.connected(&mut Link::new(session.outbox()), &connected);
+        greet(&mut session, &greeting, app);
         // Not before: the place of a login whose handler panics is found by its arrival.
         self.logins.leave(arrival, Some(client));
         self.live.insert(client.clone(), index);
@@ -387,16 +426,10 @@ impl Server {
             post.recall(client);
         }
         self.timers.cancel(index);
-        let next_check = now + self.config.link.check_every();
         self.links.put(index, session);
-        let live = Box::new(Live { connection, queued: false, ended: None, next_check });
         self.places.put(index, Place::Live(live));
         self.follow_spinning(index);
-        if queued.is_ok() {
-            self.visit_live(now, index, app);
-        } else {
-            self.end_live(now, index, &Disconnected::Closed, app);
-        }
+        self.visit_live(now, index, app);
     }
 }
 

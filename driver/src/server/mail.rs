@@ -10,7 +10,7 @@ use super::Server;
 use crate::client::open_post;
 use crate::handler::Handler;
 use crate::mailbox::{Ended, NotAccepted};
-use crate::post::SenderError;
+use crate::post::{Post, SenderError};
 use crate::sender::Sender;
 
 impl Server {
@@ -25,6 +25,12 @@ impl Server {
         if let Some(sender) = self.post.as_ref().and_then(|post| post.sender(client)) {
             return Ok(sender);
         }
+        if self.groups.is_some() {
+            self.open_own_post()?;
+            if let Some(sender) = self.sender_away(client) {
+                return Ok(sender);
+            }
+        }
         let largest = match self.open_session(client) {
             Some(session) => session.header().outgoing.largest(),
             None => {
@@ -34,9 +40,12 @@ impl Server {
             }
         };
         let bounds = self.config.link.mailbox();
+        Ok(self.open_own_post()?.open(client, bounds, largest))
+    }
+
+    fn open_own_post(&mut self) -> Result<&mut Post, SenderError> {
         let registered = self.registry.as_ref().zip(self.waker_token());
-        let post = open_post(&mut self.post, registered).map_err(SenderError::Wake)?;
-        Ok(post.open(client, bounds, largest))
+        open_post(&mut self.post, registered).map_err(SenderError::Wake)
     }
 
     /// The last of its tokens, once it has any.
@@ -109,6 +118,7 @@ impl Server {
 
     /// A link without a connection: into its file, for the next one.
     fn deliver_to_file(&mut self, now: Instant, number: usize, peer: &Name, app: &mut impl Handler) {
+        let away = self.is_away(peer);
         let opened = self.open_link(now, peer).map(|link| link.is_some());
         let Some(post) = &mut self.post else { return };
         match opened {
@@ -117,6 +127,8 @@ impl Server {
                     post.deliver(number, &mut session.outbox());
                 }
             }
+            // Its group is gone, and it is on its way here.
+            Ok(false) if away => post.put_off(number),
             Ok(false) => post.refuse(number, NotAccepted::NoFile),
             Err(error) => {
                 post.refuse(number, NotAccepted::NoFile);
@@ -130,6 +142,7 @@ impl Server {
         if let Some(post) = &self.post {
             post.answer();
         }
+        self.answer_groups();
     }
 
     /// The end of all senders. What there is room for in open sessions is committed.
@@ -156,6 +169,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        drop(self.close_groups(Ended::Dropped));
         self.close_post(Ended::Dropped);
     }
 }

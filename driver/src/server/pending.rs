@@ -9,16 +9,16 @@ use tcpshm_protocol::login::{
     limits_agreed,
 };
 
-use super::places::{Admitted, Pending, Place};
 use super::{FAREWELL, Server};
 use crate::handler::{Admission, Handler, LoginAttempt, LoginRefused};
 use crate::handshake::Handshake;
+use crate::places::{Admitted, Pending, Place};
 use crate::random;
 
 /// A connection that has just come.
 pub(super) fn place(handshake: Handshake, arrival: u64) -> Place {
     let login = ServerLogin::new();
-    Place::Pending(Box::new(Pending { handshake, login, arrival, said: None, admitted: None }))
+    Place::Pending(Box::new(Pending { handshake, login, arrival, said: None, admitted: None, waiting: None }))
 }
 
 impl Pending {
@@ -48,7 +48,8 @@ impl Server {
         app: &mut impl Handler,
     ) {
         let mut alive = pending.handshake.fill().is_ok();
-        while alive {
+        // It has said all until it is answered, which waits for a link that is in a group.
+        while alive && pending.waiting.is_none() {
             match pending.next_step() {
                 Ok(Some(ServerStep::Hello(hello))) => {
                     pending.said = Some(hello.client.clone());
@@ -57,7 +58,7 @@ impl Server {
                     }
                 }
                 Ok(Some(ServerStep::Confirm(confirm))) => {
-                    return self.hear_confirm(now, index, pending, &confirm, app);
+                    return self.hear_confirm(now, index, pending, confirm, app);
                 }
                 Ok(Some(ServerStep::Refused(refusal))) => {
                     app.refused(&refused(&pending, false, refusal));
@@ -112,7 +113,7 @@ impl Server {
         };
         pending.login.welcome(&welcome).map_err(|fault| Refusal::new(RefusalCode::Internal, fault))?;
         let order = self.logins.hello(&hello.client);
-        pending.admitted = Some(Admitted { hello, order, address, user_data });
+        pending.admitted = Some(Admitted { hello, order, address, user_data, view: None });
         Ok(())
     }
 

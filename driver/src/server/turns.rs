@@ -8,7 +8,6 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 
 use super::Server;
-use super::places::Place;
 use crate::attended::Attended;
 use crate::connection::{Visit, tell};
 use crate::disconnected::Disconnected;
@@ -16,6 +15,7 @@ use crate::driver::Driver;
 use crate::handler::Handler;
 use crate::link::Link;
 use crate::mailbox::Ended;
+use crate::places::Place;
 use crate::ready::Ready;
 use crate::watch;
 
@@ -36,6 +36,7 @@ impl Server {
         }
         if self.waker_token() == Some(token) {
             self.answer_mail();
+            self.hear_groups(now, app);
             self.deliver_mail(now, app);
             return self.visit_queued(now, app);
         }
@@ -49,7 +50,7 @@ impl Server {
             Some(Place::Live(live)) => live.connection.set_ready(ready),
             Some(Place::Pending(pending)) => pending.handshake.set_ready(ready),
             Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
-            None => return,
+            Some(Place::Lent(_)) | None => return,
         }
         self.visit(now, index, app);
     }
@@ -145,6 +146,7 @@ impl Server {
         let waited = !self.queue.is_empty();
         self.visit_queued(now, app);
         self.poll(app);
+        self.hear_groups(now, app);
         self.deliver_mail(now, app);
         if !waited {
             self.visit_queued(now, app);
@@ -167,6 +169,7 @@ impl Driver for Server {
         if let Some(post) = &self.post {
             post.register(registry, Token(tokens.end - 1))?;
         }
+        self.register_groups(registry, Token(tokens.end - 1))?;
         for (index, listener) in self.listeners.iter_mut().enumerate() {
             registry.register(listener, Token(tokens.start + index), Interest::READABLE)?;
         }
@@ -222,7 +225,7 @@ impl Driver for Server {
 
     fn has_work(&self) -> bool {
         let accepting = self.accepting.iter().any(|accepting| *accepting) && self.accept_after.is_none();
-        accepting || self.has_mail() || !self.queue.is_empty()
+        accepting || self.has_mail() || self.has_reports() || !self.queue.is_empty()
     }
 
     fn is_polling(&self) -> bool {
@@ -270,6 +273,7 @@ impl Driver for Server {
 
     fn shut_down(&mut self, now: Instant, app: &mut impl Handler) {
         self.is_stopped = true;
+        self.stop_groups(now, app);
         self.close_post(Ended::ShutDown);
         for index in 0..self.places.len() {
             self.end_live(now, index, &Disconnected::ShutDown, app);

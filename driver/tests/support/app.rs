@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tcpshm_driver::protocol::login::Outcome;
 use tcpshm_driver::{
-    Admission, Carrier, Connected, Delivered, Disconnected, Dispute, FileError, Handler, Held, Link,
+    Admission, Carrier, Connected, Delivered, Disconnected, Dispute, FileError, GroupId, Handler, Held, Link,
     LoginAttempt, LoginRefused, Name, Policy, Quarrel, Received, Refusal, RefusalCode, ResetReport,
     SessionId, Stalled, Undelivered, UserData, ViewError,
 };
@@ -37,6 +37,10 @@ pub(crate) enum Note {
     Stalled(Stalled),
     Unconsumed(Delivered),
     Writable,
+    Departing(GroupId),
+    Arrived(GroupId),
+    Closed(Name),
+    GroupGone(GroupId),
 }
 
 /// What a reset report said.
@@ -56,8 +60,12 @@ pub(crate) struct App {
     pub(crate) admission: Admission,
     /// Whether it closes every link as soon as it is connected.
     pub(crate) closes: bool,
+    /// The group it names for every link.
+    pub(crate) group: GroupId,
     /// The message at which its handler panics.
     pub(crate) panics_at: Option<Vec<u8>>,
+    /// What it panics at when it is told of it.
+    pub(crate) panics_when: Option<&'static str>,
     pub(crate) notes: Vec<Note>,
     pub(crate) received: Vec<Vec<u8>>,
     pub(crate) held: Vec<Held>,
@@ -76,7 +84,9 @@ impl Default for App {
             policy: Policy::Reset,
             admission: Admission::Admit(UserData::default()),
             closes: false,
+            group: GroupId::SERVER,
             panics_at: None,
+            panics_when: None,
             notes: Vec::new(),
             received: Vec::new(),
             held: Vec::new(),
@@ -172,12 +182,16 @@ impl App {
         left.collect()
     }
 
-    /// Beginnings, ends and resets in the order in which they were told.
+    /// Beginnings, ends, moves and resets in the order in which they were told.
     pub(crate) fn story(&self) -> Vec<String> {
         let line = |note: &Note| match note {
             Note::Connected(connected) => Some(format!("{:?}", connected.outcome)),
             Note::Disconnected(reason) => Some(reason.clone()),
             Note::Reset(_) => Some("reset".to_owned()),
+            Note::Departing(to) => Some(format!("to {to}")),
+            Note::Arrived(from) => Some(format!("from {from}")),
+            Note::GroupGone(group) => Some(format!("{group} gone")),
+            Note::Closed(peer) => Some(format!("{peer} closed")),
             _ => None,
         };
         self.notes.iter().filter_map(line).collect()
@@ -195,6 +209,14 @@ impl App {
 
     pub(crate) fn texts(&self) -> Vec<&str> {
         self.received.iter().map(|payload| std::str::from_utf8(payload).expect("tests send text")).collect()
+    }
+}
+
+impl App {
+    fn panic_when(&self, told: &'static str) {
+        if self.panics_when == Some(told) {
+            panic!("as it was told");
+        }
     }
 }
 
@@ -225,6 +247,7 @@ impl Handler for App {
     }
 
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
+        self.panic_when("connected");
         if self.closes {
             link.close();
         }
@@ -232,7 +255,30 @@ impl Handler for App {
     }
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
+        self.panic_when("disconnected");
         self.notes.push(Note::Disconnected(format!("{reason:?}")));
+    }
+
+    fn choose_group(&mut self, _: &LoginAttempt<'_>) -> GroupId {
+        self.group
+    }
+
+    fn group_gone(&mut self, group: GroupId) {
+        self.notes.push(Note::GroupGone(group));
+    }
+
+    fn departing(&mut self, _: &mut Link<'_>, to: GroupId) {
+        self.panic_when("departing");
+        self.notes.push(Note::Departing(to));
+    }
+
+    fn arrived(&mut self, _: &mut Link<'_>, from: GroupId) {
+        self.panic_when("arrived");
+        self.notes.push(Note::Arrived(from));
+    }
+
+    fn closed(&mut self, peer: &Name, _: SessionId) {
+        self.notes.push(Note::Closed(peer.clone()));
     }
 
     fn writable(&mut self, _: &mut Link<'_>) {
@@ -266,6 +312,7 @@ impl Handler for App {
     }
 
     fn refused(&mut self, refused: &LoginRefused) {
+        self.panic_when("refused");
         self.notes.push(Note::Refused(refused.clone()));
     }
 

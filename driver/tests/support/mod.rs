@@ -8,6 +8,7 @@
 
 pub(crate) mod app;
 pub(crate) mod cable;
+pub(crate) mod camp;
 pub(crate) mod files;
 pub(crate) mod process;
 pub(crate) mod quarrel;
@@ -25,8 +26,8 @@ use socket2::{Domain, Socket, Type};
 use tcpshm_driver::mio::{Events, Poll};
 use tcpshm_driver::protocol::login::CarrierWish;
 use tcpshm_driver::{
-    Carrier, Client, ClientConfig, Driver, Geometry, Handler, Kind, Limits, LinkConfig, Name, Server,
-    ServerConfig, SetupError,
+    Carrier, Client, ClientConfig, Driver, Geometry, Group, GroupId, Handler, Kind, Limits, LinkConfig, Name,
+    Server, ServerConfig, SetupError,
 };
 
 use cable::Cable;
@@ -36,6 +37,8 @@ const TURNS: usize = 50_000;
 /// Turns without an event before the clock moves. The kernel delivers on loopback at once, mostly.
 const QUIET: u32 = 3;
 const SERVER_TOKENS: Range<usize> = 0..100_000;
+/// Tokens of each group.
+const GROUP_TOKENS: usize = 1000;
 
 pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -103,6 +106,8 @@ pub(crate) struct World<A, B> {
     ghosts: Option<Events>,
     pub(crate) now: Instant,
     pub(crate) server: Option<Seat<Server, A>>,
+    /// The server's groups; `None` for one that is gone, or does not turn now.
+    pub(crate) groups: Vec<Option<Seat<Group, A>>>,
     pub(crate) clients: Vec<Seat<Client, B>>,
     pub(crate) cables: Vec<Cable>,
     /// One socket for each port that a server listens on, so that nobody takes it while the server is away.
@@ -129,6 +134,7 @@ impl<A: Handler, B: Handler> World<A, B> {
             ghosts: None,
             now: Instant::now(),
             server: None,
+            groups: Vec::new(),
             clients: Vec::new(),
             cables: Vec::new(),
             ports: Vec::new(),
@@ -158,6 +164,22 @@ impl<A: Handler, B: Handler> World<A, B> {
         let address = driver.local_addresses().unwrap()[0];
         self.server = Some(Seat { driver, app });
         Ok(address)
+    }
+
+    /// Makes one more group, with an application of its own.
+    pub(crate) fn group(&mut self, app: A) -> GroupId {
+        let mut driver = self.at_server().driver.group().unwrap();
+        let token = self.next_token;
+        self.next_token += GROUP_TOKENS;
+        driver.register(self.poll.registry(), token..token + GROUP_TOKENS).unwrap();
+        let id = driver.id();
+        self.groups.push(Some(Seat { driver, app }));
+        id
+    }
+
+    /// The group that was made as number `index`.
+    pub(crate) fn at_group(&mut self, index: usize) -> &mut Seat<Group, A> {
+        self.groups[index].as_mut().unwrap()
     }
 
     fn reserve(&mut self, address: SocketAddr) -> SocketAddr {
@@ -225,6 +247,9 @@ impl<A: Handler, B: Handler> World<A, B> {
             if let Some(seat) = self.server.as_mut().filter(|seat| seat.driver.owns(event.token())) {
                 seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
             }
+            for seat in self.groups.iter_mut().flatten().filter(|seat| seat.driver.owns(event.token())) {
+                seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
+            }
             for seat in self.clients.iter_mut().filter(|seat| seat.driver.owns(event.token())) {
                 seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
             }
@@ -232,6 +257,9 @@ impl<A: Handler, B: Handler> World<A, B> {
         self.haunt();
         let mut found = false;
         if let Some(seat) = &mut self.server {
+            found |= look_after(seat, self.spins, self.now);
+        }
+        for seat in self.groups.iter_mut().flatten() {
             found |= look_after(seat, self.spins, self.now);
         }
         for seat in &mut self.clients {
@@ -278,13 +306,15 @@ impl<A: Handler, B: Handler> World<A, B> {
     fn timeout(&self) -> Option<Duration> {
         let server = self.server.as_ref().and_then(|seat| seat.driver.timeout(self.now));
         let clients = self.clients.iter().filter_map(|seat| seat.driver.timeout(self.now));
-        clients.chain(server).min()
+        let groups = self.groups.iter().flatten().filter_map(|seat| seat.driver.timeout(self.now));
+        clients.chain(server).chain(groups).min()
     }
 
     /// Whether a link is on shared memory: then deadlines are not known, and polls tell whether it is quiet.
     fn is_polling(&self) -> bool {
         let clients = self.clients.iter().any(|seat| seat.driver.is_polling());
-        clients || self.server.as_ref().is_some_and(|seat| seat.driver.is_polling())
+        let groups = self.groups.iter().flatten().any(|seat| seat.driver.is_polling());
+        clients || groups || self.server.as_ref().is_some_and(|seat| seat.driver.is_polling())
     }
 
     /// Turns until `done`.
@@ -323,6 +353,9 @@ impl<A: Handler, B: Handler> World<A, B> {
             let _ = seat.driver.link(now);
         }
         if let Some(seat) = &mut self.server {
+            let _ = seat.driver.link(now, &name("client"));
+        }
+        for seat in self.groups.iter_mut().flatten() {
             let _ = seat.driver.link(now, &name("client"));
         }
     }

@@ -12,6 +12,8 @@ macro_rules! zoo {
     };
 }
 
+#[path = "../../../driver/src/handover/inbox.rs"]
+mod inbox;
 #[expect(dead_code, unreachable_pub, reason = "the driver uses the rest")]
 #[path = "../../../driver/src/mailbox/mod.rs"]
 mod mailbox;
@@ -28,6 +30,7 @@ use loom::thread;
 use proof::image;
 use tcpshm_protocol::{Committed, Geometry, Kind, Memory, Nonce, Role, SendError, Session};
 
+use inbox::Inbox;
 use mailbox::{
     Bell, Bounds, Delivery, Ended, Mailbox, NotAccepted, SendOutcome, Sink, Standing, TrySendError, Wake,
 };
@@ -322,7 +325,58 @@ fn a_link_that_moves_to_another_loop_takes_its_mail_along() {
     explore("a link that moves", the_link_moves);
 }
 
+/// Two loops leave a message each for a third one, which sleeps when there is none. Returns whether it was woken whenever
+/// it had to be.
+fn an_inbox(fault: Fault) -> bool {
+    let poll = Arc::new(Poll { fault, ..Poll::default() });
+    let inbox = Arc::new(Inbox::new(Box::new(Waker(Arc::clone(&poll)))));
+    let shift = Arc::new(Shift(Arc::clone(&poll)));
+    let threads = [1, 2].map(|message| {
+        let (inbox, shift) = (Arc::clone(&inbox), Arc::clone(&shift));
+        thread::spawn(move || {
+            inbox.push(message).expect("it is open");
+            drop(shift);
+        })
+    });
+    drop(shift);
+    let (mut came, mut overslept) = (std::collections::VecDeque::new(), false);
+    while came.len() < 2 {
+        if fault != Fault::AnswersLate {
+            inbox.answer();
+        }
+        if inbox.is_rung() {
+            inbox.take(&mut came);
+            thread::yield_now();
+        } else if came.len() < 2 {
+            if fault == Fault::AnswersLate {
+                inbox.answer();
+            }
+            let mut events = poll.events.lock().expect("no panic");
+            while !events.wake && !events.over {
+                events = poll.sleeper.wait(events).expect("no panic");
+            }
+            overslept |= !std::mem::take(&mut events.wake) && came.len() < 2;
+        }
+    }
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
+    assert!(inbox.close().is_empty() && inbox.push(3).is_err());
+    !overslept
+}
+
+#[test]
+fn an_inbox_loses_no_message_and_no_wake_up() {
+    explore("an inbox", || assert!(an_inbox(Fault::None)));
+}
+
 // ---- and what is wrong is noticed ----
+
+#[test]
+#[should_panic(expected = "a wake-up was lost")]
+fn an_inbox_that_is_answered_late_is_noticed() {
+    explore("an inbox answered late", || assert!(an_inbox(Fault::AnswersLate), "a wake-up was lost"));
+}
 
 /// It is said when an execution is over: whoever panics in the middle of one leaves locks that nobody can take.
 fn wrong(what: &str, fault: Fault) {

@@ -1,10 +1,11 @@
-//! The connections of a server, each at the place that its token names.
+//! The connections of a server or a group, each at the place that its token names.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use tcpshm_protocol::Name;
-use tcpshm_protocol::login::{Hello, ServerLogin, UserData};
+use tcpshm_protocol::login::{Confirm, Hello, ServerLogin, UserData};
+use tcpshm_shm::PeerFile;
 
 use crate::connection::Connection;
 use crate::disconnected::Disconnected;
@@ -15,6 +16,8 @@ use crate::handshake::Handshake;
 pub(crate) enum Place {
     Pending(Box<Pending>),
     Live(Box<Live>),
+    /// A link of a group, here to be decided about. Nothing is read or written meanwhile.
+    Lent(Box<Live>),
     /// Only until the peer has seen why, or a deadline.
     Farewell(Box<Handshake>),
 }
@@ -28,6 +31,8 @@ pub(crate) struct Pending {
     /// The name it has said, let in or not.
     pub(crate) said: Option<Name>,
     pub(crate) admitted: Option<Admitted>,
+    /// What it has shown, while it waits for a link that is in a group.
+    pub(crate) waiting: Option<Confirm>,
 }
 
 /// A Hello that was let in.
@@ -39,6 +44,8 @@ pub(crate) struct Admitted {
     pub(crate) address: SocketAddr,
     /// What its application is told.
     pub(crate) user_data: UserData,
+    /// Whether shared memory is to carry the link, once that was found out.
+    pub(crate) view: Option<Option<PeerFile>>,
 }
 
 /// A link's connection. Its session stands at the same place among the server's links.
@@ -83,6 +90,17 @@ impl Places {
     pub(crate) fn take_live(&mut self, index: usize) -> Option<Box<Live>> {
         match self.take(index)? {
             Place::Live(live) => Some(live),
+            other => {
+                self.put(index, other);
+                None
+            }
+        }
+    }
+
+    /// The link that is lent there, out of its place.
+    pub(crate) fn take_lent(&mut self, index: usize) -> Option<Box<Live>> {
+        match self.take(index)? {
+            Place::Lent(live) => Some(live),
             other => {
                 self.put(index, other);
                 None

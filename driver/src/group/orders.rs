@@ -1,0 +1,148 @@
+//! What a group does when its server says so.
+
+use std::time::Instant;
+
+use tcpshm_protocol::Name;
+
+use super::Group;
+use crate::disconnected::Disconnected;
+use crate::freight::{Migrant, News, greet};
+use crate::handler::Handler;
+use crate::handover::{Greeting, GroupId, Order, Peer};
+use crate::link::Link;
+use crate::mailbox::Ended;
+use crate::places::{Live, Place};
+use crate::post::{Post, Shelf};
+use crate::watch;
+
+impl Group {
+    /// Takes and gives links, as the server has said.
+    pub(super) fn hear_orders(&mut self, now: Instant, app: &mut impl Handler) {
+        if self.telling.is_some() {
+            // Before the link goes anywhere with what that has left.
+            self.end_after_panic(app);
+        }
+        // Without a registry they wait for the first turn of the loop.
+        while self.registry.is_some()
+            && let Some(order) = self.desk.next()
+        {
+            match order {
+                Order::Take(link, greeting) => self.take(now, link, &greeting, app),
+                Order::End(link) => {
+                    let index = self.install(link);
+                    self.end_live(now, index, &Disconnected::Replaced, app);
+                }
+                Order::Lend(peer) => self.lend(&peer),
+                Order::Depart(peer, to) => self.depart(now, &peer, to, app),
+                Order::Mail(mail) if self.live.contains_key(mail.peer()) => self.adopt(mail),
+                Order::Mail(mail) => self.desk.return_mail(mail),
+                Order::Stop(end) => self.stop(now, end, app),
+            }
+        }
+    }
+
+    /// A link has come: the application is told how before it is told anything else of it.
+    fn take(&mut self, now: Instant, link: Migrant, greeting: &Greeting<News>, app: &mut impl Handler) {
+        let index = self.install(link);
+        self.telling = Some(index);
+        if let Some(session) = self.links.get_mut(index) {
+            greet(session, greeting, app);
+        }
+        self.telling = None;
+        self.visit_live(now, index, app);
+    }
+
+    /// Puts a link in a place of its own. One that cannot be registered ends at its first visit.
+    fn install(&mut self, link: Migrant) -> usize {
+        let Migrant { session, mut live, mail } = link;
+        let index = self.places.reserve();
+        if let Err(error) = self.register_stream(&mut live.connection.stream, index) {
+            live.ended.get_or_insert(Disconnected::Io(error));
+        }
+        // Whatever the events said is another poll's.
+        live.connection.set_moved();
+        live.queued = false;
+        self.live.insert(session.peer().clone(), index);
+        self.places.put(index, Place::Live(live));
+        self.links.put(index, session);
+        self.follow_spinning(index);
+        if let Some(mail) = mail {
+            self.adopt(mail);
+        }
+        index
+    }
+
+    fn adopt(&mut self, mail: Box<Shelf>) {
+        let wake = &self.wake;
+        self.post.get_or_insert_with(|| Box::new(Post::woken_by(wake))).adopt(mail);
+    }
+
+    /// Takes a link out of its place, as it is.
+    pub(super) fn remove(&mut self, index: usize) -> Option<Migrant> {
+        let (session, mut live) = self.take_out(index)?;
+        self.deregister(&mut live.connection.stream);
+        self.places.vacate(index);
+        let mail = self.post.as_mut().and_then(|post| post.lend(session.peer()));
+        Some(Migrant { session, live, mail })
+    }
+
+    /// Gives up a link for a moment. One that is not here is on its way to the server.
+    fn lend(&mut self, peer: &Name) {
+        let Some(index) = self.live.get(peer).copied() else {
+            return;
+        };
+        if let Some(Err(link)) = self.remove(index).map(|link| self.desk.lend(link)) {
+            // The server has ended, which is the next that is heard of it.
+            self.install(link);
+        }
+    }
+
+    /// Takes leave of a link.
+    fn depart(&mut self, now: Instant, peer: &Name, to: GroupId, app: &mut impl Handler) {
+        let Some(index) = self.live.get(peer).copied() else {
+            return;
+        };
+        self.telling = Some(index);
+        if let Some(session) = self.links.get_mut(index) {
+            app.departing(&mut Link::new(session.outbox()), to);
+        }
+        self.telling = None;
+        if let Some(Err(link)) = self.remove(index).map(|link| self.desk.depart(link)) {
+            // The server has ended meanwhile: it is back, and about to end.
+            self.take(now, link, &Greeting::Arrived(self.id()), app);
+        }
+    }
+
+    /// The server has ended.
+    fn stop(&mut self, now: Instant, end: Ended, app: &mut impl Handler) {
+        self.close_post(end);
+        self.end_all(now, app);
+    }
+
+    /// Nothing goes on here.
+    pub(super) fn end_all(&mut self, now: Instant, app: &mut impl Handler) {
+        self.desk.announce();
+        for index in 0..self.places.len() {
+            self.end_live(now, index, &Disconnected::ShutDown, app);
+            self.drop_farewell(index);
+        }
+        self.queue.clear();
+        self.directory = None;
+        drop(self.desk.leave([]));
+        self.let_sleep();
+    }
+
+    /// Looks whether the files of a link are still there, when it is time to.
+    pub(super) fn check_files(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
+        let (Some(Place::Live(live)), Some(session), Some(directory)) =
+            (self.places.get_mut(index), self.links.get_mut(index), &self.directory)
+        else {
+            return;
+        };
+        let Live { ended, next_check, .. } = &mut **live;
+        if now >= *next_check {
+            *next_check = now + self.config.link.check_every();
+            *ended = ended.take().or_else(|| watch::missing(directory, session, app));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Logins that wait for a link that is in a group.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use tcpshm_protocol::login::Confirm;
+
+use super::super::Server;
+use super::{Visit, Waiting};
+use crate::handler::Handler;
+use crate::places::{Pending, Place, Places};
+
+impl Server {
+    /// Has the link brought that a Confirm is about, if it is in a group. Returns the login if it need not wait.
+    pub(in super::super) fn wait_for_link(
+        &mut self,
+        index: usize,
+        mut pending: Box<Pending>,
+        confirm: Confirm,
+    ) -> Option<(Box<Pending>, Confirm)> {
+        let client = pending.name().filter(|client| self.is_away(client)).cloned();
+        let Some((client, groups)) = client.zip(self.groups.as_mut()) else {
+            return Some((pending, confirm));
+        };
+        pending.waiting = Some(confirm);
+        let waiting = Waiting { place: index, arrival: pending.arrival };
+        self.places.put(index, Place::Pending(pending));
+        let places = &mut self.places;
+        groups.roster.wait(&client, waiting, |waiting| still_waits(places, *waiting));
+        None
+    }
+
+    /// The link that is here is taken over by this login, once its group has ended the connection.
+    pub(in super::super) fn wait_for_end(
+        &mut self,
+        index: usize,
+        mut pending: Box<Pending>,
+        confirm: Confirm,
+    ) {
+        pending.waiting = Some(confirm);
+        let waiting = Waiting { place: index, arrival: pending.arrival };
+        self.places.put(index, Place::Pending(pending));
+        if let Some(visit) = self.groups.as_mut().and_then(|groups| groups.visit.as_mut()) {
+            visit.end = true;
+            visit.away.waiting.push_front(waiting);
+        }
+    }
+
+    /// Whether the link at this place is a group's.
+    pub(in super::super) fn is_visiting(&self, index: usize) -> bool {
+        let visit = self.groups.as_ref().and_then(|groups| groups.visit.as_ref());
+        visit.is_some_and(|visit| visit.index == index)
+    }
+
+    /// Lets those decide who wait for the link that is here, and gives it back.
+    pub(super) fn finish_visit(&mut self, now: Instant, app: &mut impl Handler) {
+        loop {
+            let Some(visit) = self.groups.as_mut().and_then(|groups| groups.visit.as_mut()) else {
+                return;
+            };
+            let next = if visit.end { None } else { visit.away.waiting.pop_front() };
+            let Some(waiting) = next else { break };
+            self.decide_one(now, waiting, app);
+        }
+        let Some(Visit { index, away, end }) = self.groups.as_mut().and_then(|groups| groups.visit.take())
+        else {
+            return;
+        };
+        let Some(mut link) = self.take_out(index) else {
+            return;
+        };
+        self.attach_mail(&mut link);
+        let given = self.groups.as_mut().map(|groups| groups.roster.give_back(link, away, end));
+        if let Some(Err((link, waiting))) = given {
+            self.end_gone(now, link, None, app);
+            self.decide_all(now, waiting, app);
+        }
+    }
+
+    pub(super) fn decide_all(&mut self, now: Instant, waiting: VecDeque<Waiting>, app: &mut impl Handler) {
+        for waiting in waiting {
+            self.decide_one(now, waiting, app);
+        }
+    }
+
+    /// A login need not wait any more, if it still does.
+    fn decide_one(&mut self, now: Instant, waiting: Waiting, app: &mut impl Handler) {
+        match self.places.take(waiting.place) {
+            Some(Place::Pending(mut pending)) if pending.arrival == waiting.arrival => {
+                match pending.waiting.take() {
+                    Some(confirm) => self.hear_confirm(now, waiting.place, pending, confirm, app),
+                    None => self.places.put(waiting.place, Place::Pending(pending)),
+                }
+            }
+            Some(other) => self.places.put(waiting.place, other),
+            None => {}
+        }
+    }
+}
+
+fn still_waits(places: &mut Places, waiting: Waiting) -> bool {
+    matches!(places.get_mut(waiting.place), Some(Place::Pending(pending)) if pending.arrival == waiting.arrival)
+}
