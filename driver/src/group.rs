@@ -40,6 +40,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// [names the group](Handler::choose_group) of each link. Everything else about the links is told to the handler that the group
 /// is used with. A connection that ends leaves its session to the server; the next login brings it back.
 ///
+/// * **Its loop** is best made before the server turns, since peers are told at login whether it may sleep. A link that was
+///   told no, here or in a group that it has moved from, is polled with short naps until its next login; see
+///   [`Driver::set_may_sleep`](crate::Driver::set_may_sleep).
 /// * **A link that is here** is reached with [`Group::link`] and not through the server, which has no access to it.
 /// * **The server** asks for a link now and then, when a login comes under its name, and has it back if that is
 ///   refused, which nobody notices. So a group whose loop does not turn delays logins of its own clients, and no others.

@@ -23,6 +23,8 @@ carriers! {
     a_group_that_is_shut_down_tells_its_handler_and_leaves_the_sessions_open,
     a_server_that_is_shut_down_stops_its_groups_and_leaves_everything_in_the_files,
     a_server_that_is_dropped_stops_its_groups,
+    a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end,
+    a_link_that_is_asked_for_as_its_server_ends_ends_in_its_group,
     a_group_that_is_dropped_when_its_server_has_ended_leaves_the_files_whole,
     a_handler_that_panics_in_a_group_ends_one_connection,
     a_handler_that_panics_as_a_link_comes_goes_or_ends_loses_no_link,
@@ -175,6 +177,31 @@ fn a_server_that_is_shut_down_stops_its_groups_and_leaves_everything_in_the_file
     camp.stage.start_server(App::with(Habit::Echo));
     camp.stage.world.until("it", |world| world.clients[0].app.texts() == ["first", "in the file"]);
     camp.stage.exchange("on we go");
+}
+
+fn a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let [first, second] = camp.groups;
+    let now = camp.stage.world.now;
+    let server = camp.stage.world.at_server();
+    server.driver.move_link(now, &name("client"), second, &mut server.app).unwrap();
+    server.driver.shut_down(now, &mut server.app);
+    camp.stage.world.until("the end", |world| world.at_group(0).driver.is_stopped());
+    let told = ["Fresh".to_owned(), format!("to {second}"), format!("from {first}"), "ShutDown".to_owned()];
+    assert_eq!(camp.story(0), told);
+    assert!(camp.story(1).is_empty() && camp.own_story().is_empty());
+}
+
+fn a_link_that_is_asked_for_as_its_server_ends_ends_in_its_group(carrier: Carrier) {
+    let mut camp = waited_for(carrier);
+    let now = camp.stage.world.now;
+    let server = camp.stage.world.at_server();
+    server.driver.shut_down(now, &mut server.app);
+    let group = camp.stage.world.at_group(0);
+    group.driver.handle_timeout(now, &mut group.app);
+    assert!(group.driver.is_stopped());
+    assert_eq!(camp.story(0), ["ShutDown"]);
+    assert!(camp.own_story().is_empty());
 }
 
 fn a_server_that_is_dropped_stops_its_groups(carrier: Carrier) {
