@@ -1,0 +1,93 @@
+//! Why a subcommand could not do what it was asked for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tcpshm_driver::{FileError, SetupError};
+
+/// One line for a person, and an exit status.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line asks for what cannot be; clap did not notice.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// Messages that no link of this tool takes.
+    #[error("messages of {size} bytes are too large: a link takes up to {largest}")]
+    TooLarge {
+        /// Bytes asked for.
+        size: usize,
+        /// Bytes of the largest payload.
+        largest: u32,
+    },
+    /// Messages that have no room for what they must say.
+    #[error("messages of {size} bytes are too small: {least} are needed")]
+    TooSmall {
+        /// Bytes asked for.
+        size: usize,
+        /// Bytes needed.
+        least: usize,
+    },
+    /// Nothing came back.
+    #[error("no answer from {address} for {waited:.1?}: {why}")]
+    NoAnswer {
+        /// Who should have answered.
+        address: SocketAddr,
+        /// For how long.
+        waited: Duration,
+        /// What was last heard of why.
+        why: String,
+    },
+    /// A server or a client could not be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A link file could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Standard output cannot be written.
+    #[error("standard output: {0}")]
+    Output(#[source] io::Error),
+    /// A call failed that should not.
+    #[error("{doing}: {source}")]
+    Call {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A call failed on a file.
+    #[error("{}: {source}", path.display())]
+    Path {
+        /// Which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// For `map_err`.
+    pub(crate) fn call(doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Failure::Call { doing, source }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn path(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Failure::Path { path, source }
+    }
+
+    /// The reader of standard output has had enough: no failure of ours.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What the process ends with.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) | Failure::TooLarge { .. } | Failure::TooSmall { .. } => 2,
+            _ => 1,
+        }
+    }
+}
