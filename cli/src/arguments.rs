@@ -8,10 +8,16 @@ use clap::{Parser, Subcommand};
 use rustix::process::geteuid;
 use tcpshm_support::screen::Screen;
 
-use crate::{ping, serve};
+use crate::{bench, ping, serve};
 
-/// How every program ends that was asked for something it does not know.
-const USAGE: u8 = 2;
+/// It could not be done.
+pub(crate) const FAILED: u8 = 1;
+/// It was asked for something it does not know, as with every program.
+pub(crate) const USAGE: u8 = 2;
+/// It was done, and nobody will like what was found.
+pub(crate) const BAD_ANSWER: u8 = 3;
+/// A signal ended it early: what shells say of SIGINT.
+pub(crate) const STOPPED: u8 = 130;
 
 /// Persistent message links between two named processes: run them, measure them, look into them.
 #[derive(Parser)]
@@ -40,6 +46,7 @@ or a document a line where it goes on; times in it are in nanoseconds, sizes in 
 enum Command {
     Serve(serve::Options),
     Ping(ping::Options),
+    Bench(bench::Options),
 }
 
 /// The whole program.
@@ -51,6 +58,7 @@ pub fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Serve(options) => serve::run(options),
         Command::Ping(options) => ping::run(options),
+        Command::Bench(options) => bench::run(options),
     };
     match done {
         Ok(code) => code,

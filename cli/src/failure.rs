@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tcpshm_driver::{FileError, SetupError};
+use tcpshm_driver::{FileError, SendError, SetupError};
+
+use crate::arguments::{FAILED, STOPPED, USAGE};
 
 /// One line for a person, and an exit status.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,12 @@ pub(crate) enum Failure {
         /// What was last heard of why.
         why: String,
     },
+    /// A message that a link will never take.
+    #[error("sending: {0}")]
+    Send(#[source] SendError),
+    /// A signal came before there was anything to say.
+    #[error("stopped")]
+    Stopped,
     /// A server or a client could not be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -86,8 +94,9 @@ impl Failure {
     /// What the process ends with.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Failure::Usage(_) | Failure::TooLarge { .. } | Failure::TooSmall { .. } => 2,
-            _ => 1,
+            Failure::Usage(_) | Failure::TooLarge { .. } | Failure::TooSmall { .. } => USAGE,
+            Failure::Stopped => STOPPED,
+            _ => FAILED,
         }
     }
 }

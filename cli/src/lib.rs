@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bench;
 mod failure;
 mod meter;
 mod output;
