@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::geteuid;
 use tcpshm_support::screen::Screen;
 
-use crate::{bench, ping, serve};
+use crate::{bench, ping, recv, replay, send, serve};
 
 /// It could not be done.
 pub(crate) const FAILED: u8 = 1;
@@ -47,6 +47,9 @@ enum Command {
     Serve(serve::Options),
     Ping(ping::Options),
     Bench(bench::Options),
+    Send(send::Options),
+    Recv(recv::Options),
+    Replay(replay::Options),
 }
 
 /// The whole program.
@@ -59,6 +62,9 @@ pub fn main() -> ExitCode {
         Command::Serve(options) => serve::run(options),
         Command::Ping(options) => ping::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Send(options) => send::run(options),
+        Command::Recv(options) => recv::run(options),
+        Command::Replay(options) => replay::run(options),
     };
     match done {
         Ok(code) => code,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tcpshm_driver::{FileError, SendError, SetupError};
+use tcpshm_driver::{FileError, SendError, SessionId, SetupError};
 
 use crate::arguments::{FAILED, STOPPED, USAGE};
 
@@ -47,6 +47,42 @@ pub(crate) enum Failure {
     /// A signal came before there was anything to say.
     #[error("stopped")]
     Stopped,
+    /// An input is shorter than what of it was sent.
+    #[error(
+        "the input has {missing} bytes less than an interrupted run has sent of it: it was changed; --restart sends it from the start"
+    )]
+    InputShrank {
+        /// How many.
+        missing: u64,
+    },
+    /// The last run with these names was interrupted in another input.
+    #[error(
+        "a run that was interrupted had sent {bytes} bytes of {files}: send the rest of that first, or forget it with --restart"
+    )]
+    OtherInput {
+        /// Which.
+        files: String,
+        /// Up to where.
+        bytes: u64,
+    },
+    /// The link has another session than the one that the beginning of the input went to.
+    #[error(
+        "the link began anew (session {session}) when {bytes} bytes of the input were sent: the other side has consumed an unknown part of them; --restart sends all"
+    )]
+    BeganAnew {
+        /// The session there is now.
+        session: SessionId,
+        /// Up to where the input was sent.
+        bytes: u64,
+    },
+    /// An input that should be an export.
+    #[error(
+        "byte {byte} of the input begins no line of an export: {{\"kind\": 1 to 65535, \"hex\": \"...\"}} and more"
+    )]
+    NotExported {
+        /// Where the line begins.
+        byte: u64,
+    },
     /// A server or a client could not be made.
     #[error(transparent)]
     Setup(#[from] SetupError),

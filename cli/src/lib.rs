@@ -12,9 +12,14 @@
 mod arguments;
 mod bench;
 mod failure;
+mod hex;
 mod meter;
 mod output;
 mod ping;
+mod pipe;
+mod recv;
+mod replay;
+mod send;
 mod serve;
 mod turning;
 mod units;

@@ -82,6 +82,18 @@ impl Running {
         kill_process(Pid::from_child(child), signal).expect("it has not been waited for");
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("gone only in finish and drop");
+        child.try_wait().expect("it is ours").is_some()
+    }
+
+    /// Waits until it is gone, whoever ended it.
+    pub(crate) fn wait(&mut self) {
+        let child = self.child.as_mut().expect("gone only in finish and drop");
+        child.wait().expect("it is ours");
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().expect("gone only in finish and drop").id()
     }
@@ -113,6 +125,7 @@ impl Running {
     pub(crate) fn finish(mut self) -> Output {
         let mut child = self.child.take().expect("gone only in finish and drop");
         let id = Pid::from_child(&child);
+        let ended_before = child.try_wait().expect("it is ours").is_some();
         let lines = self.lines.take();
         let (done, ended) = mpsc::channel();
         thread::spawn(move || {
@@ -130,7 +143,9 @@ impl Running {
         match ended.recv_timeout(LIMIT) {
             Ok(output) => output.expect("its output can be read"),
             Err(_) => {
-                let _ = kill_process(id, Signal::KILL);
+                if !ended_before {
+                    let _ = kill_process(id, Signal::KILL);
+                }
                 panic!("it has not ended after {LIMIT:?}")
             }
         }
