@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::geteuid;
 use tcpshm_support::screen::Screen;
 
-use crate::{bench, ping, recv, replay, send, serve};
+use crate::{bench, export, inspect, ping, recv, replay, send, serve};
 
 /// It could not be done.
 pub(crate) const FAILED: u8 = 1;
@@ -49,6 +49,8 @@ enum Command {
     Bench(bench::Options),
     Send(send::Options),
     Recv(recv::Options),
+    Inspect(inspect::Options),
+    Export(export::Options),
     Replay(replay::Options),
 }
 
@@ -64,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Bench(options) => bench::run(options),
         Command::Send(options) => send::run(options),
         Command::Recv(options) => recv::run(options),
+        Command::Inspect(options) => inspect::run(options),
+        Command::Export(options) => export::run(options),
         Command::Replay(options) => replay::run(options),
     };
     match done {

@@ -83,6 +83,18 @@ pub(crate) enum Failure {
         /// Where the line begins.
         byte: u64,
     },
+    /// Something that is no file.
+    #[error("{}: not a regular file", path.display())]
+    NotRegular {
+        /// What.
+        path: PathBuf,
+    },
+    /// A file with no header to go by.
+    #[error("{line}")]
+    NoLinkFile {
+        /// Which, and why.
+        line: String,
+    },
     /// A server or a client could not be made.
     #[error(transparent)]
     Setup(#[from] SetupError),

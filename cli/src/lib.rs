@@ -11,10 +11,16 @@
 
 mod arguments;
 mod bench;
+mod export;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hex;
+mod inspect;
+mod look;
 mod meter;
 mod output;
+mod pauses;
 mod ping;
 mod pipe;
 mod recv;

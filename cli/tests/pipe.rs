@@ -137,7 +137,6 @@ fn kill_at_random(seed: u64, carrier: &str, kills: usize) {
 #[test]
 fn a_file_to_a_file_is_exact_however_often_either_side_is_killed() {
     for seed in 0..6 {
-        println!("seed {seed}");
         kill_at_random(seed, if seed % 2 == 0 { "tcp" } else { "shm" }, 15);
     }
 }

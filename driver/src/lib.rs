@@ -82,6 +82,7 @@ mod wake;
 mod watch;
 
 pub use back_off::BackOff;
+pub use boot::id as boot_id;
 pub use client::Client;
 pub use config::{ClientConfig, LinkConfig, ServerConfig, SocketConfig};
 pub use disconnected::Disconnected;

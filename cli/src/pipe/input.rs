@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
+/// Bytes of the longest line of an export: a message of a gigabyte is no message.
+const LONGEST: usize = 256 * 1024 * 1024;
 /// Chunks that may wait.
 const WAITING: usize = 4;
 
@@ -23,6 +25,8 @@ pub(crate) struct Input {
     buffer: Vec<u8>,
     /// Bytes of the buffer that were used.
     used: usize,
+    /// How many bytes to have in the buffer behind those.
+    wanted: usize,
     ended: bool,
 }
 
@@ -39,12 +43,12 @@ impl Input {
             drop(chunk);
             let _ = waker.wake();
         });
-        Self { chunks, buffer: Vec::new(), used: 0, ended: false }
+        Self { chunks, buffer: Vec::new(), used: 0, wanted: CHUNK, ended: false }
     }
 
     /// What is there and was not used, and whether nothing comes behind it. Takes in more first, if it is little.
     pub(crate) fn look(&mut self) -> Result<(&[u8], bool), Failure> {
-        while self.buffer.len() - self.used < CHUNK && !self.ended {
+        while self.buffer.len() - self.used < self.wanted && !self.ended {
             match self.chunks.try_recv() {
                 Ok(chunk) => {
                     self.buffer.drain(..self.used);
@@ -58,8 +62,17 @@ impl Input {
         Ok((&self.buffer[self.used..], self.ended))
     }
 
+    /// What is there is the beginning of something longer. Returns whether there is more of it now.
+    pub(crate) fn look_further(&mut self) -> Result<bool, Failure> {
+        let had = self.buffer.len() - self.used;
+        self.wanted = self.wanted.max(had + CHUNK).min(LONGEST);
+        let (there, ended) = self.look()?;
+        Ok(there.len() > had || ended)
+    }
+
     pub(crate) fn use_up(&mut self, bytes: usize) {
         self.used += bytes;
+        self.wanted = CHUNK;
     }
 }
 

@@ -294,6 +294,7 @@ fn lay_out(
         let (message, took) = match next {
             Some(Piece { message, took }) => (message, took),
             None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
+            None if input.look_further()? => continue,
             None => break,
         };
         if let Some((kind, payload)) = message {
