@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::geteuid;
 use tcpshm_support::screen::Screen;
 
-use crate::{bench, export, inspect, ping, recv, replay, send, serve};
+use crate::{bench, doctor, export, inspect, ping, recv, replay, send, serve, stat};
 
 /// It could not be done.
 pub(crate) const FAILED: u8 = 1;
@@ -52,6 +52,8 @@ enum Command {
     Inspect(inspect::Options),
     Export(export::Options),
     Replay(replay::Options),
+    Stat(stat::Options),
+    Doctor(doctor::Options),
 }
 
 /// The whole program.
@@ -69,6 +71,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(options) => inspect::run(options),
         Command::Export(options) => export::run(options),
         Command::Replay(options) => replay::run(options),
+        Command::Stat(options) => stat::run(options),
+        Command::Doctor(options) => doctor::run(options),
     };
     match done {
         Ok(code) => code,

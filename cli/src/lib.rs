@@ -11,6 +11,7 @@
 
 mod arguments;
 mod bench;
+mod doctor;
 mod export;
 mod failure;
 #[cfg(any(test, fuzzing))]
@@ -27,6 +28,7 @@ mod recv;
 mod replay;
 mod send;
 mod serve;
+mod stat;
 mod turning;
 mod units;
 

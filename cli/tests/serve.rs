@@ -60,7 +60,7 @@ fn wrong_arguments_are_one_line_and_status_2() {
 #[test]
 fn every_subcommand_explains_itself() {
     let all = run_to(0, ["--help"]);
-    for name in ["serve", "ping", "bench", "send", "recv", "replay", "inspect", "export"] {
+    for name in ["serve", "ping", "bench", "send", "recv", "replay", "inspect", "export", "stat", "doctor"] {
         assert!(all.contains(&format!("\n  {name} ")), "{name} is not in: {all}");
         let help = run_to(0, [name, "--help"]);
         assert!(help.contains("Example") && help.contains("--json"), "{name}: {help}");

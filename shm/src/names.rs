@@ -61,6 +61,13 @@ impl LinkName {
         Some(Self { role, owner: owner.parse().ok()?, peer: peer.parse().ok()?, place })
     }
 
+    /// The link file of the other side, which is in the same directory where the two share one.
+    #[must_use]
+    pub fn other_side(&self) -> Self {
+        let (owner, peer) = (self.peer.clone(), self.owner.clone());
+        Self { role: self.role.other(), owner, peer, place: Place::Main }
+    }
+
     /// Whether a file with this header is the one that the name promises.
     pub fn describes(&self, header: &Header) -> bool {
         let session = match self.place {

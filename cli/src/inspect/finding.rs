@@ -113,6 +113,21 @@ impl Seen {
         self.committed().saturating_sub(self.snapshot.words.acked)
     }
 
+    /// Whether `other` is the file of the other side of this very session.
+    pub(crate) fn is_faced_by(&self, other: &Seen) -> bool {
+        let [own, other] = [&self.snapshot.header, &other.snapshot.header];
+        own.session == other.session && own.role != other.role
+    }
+
+    /// Messages and bytes of frames that the other side has not consumed, by its own file if that is here: over shared
+    /// memory an owner looks it up only when it has to.
+    pub(crate) fn waiting(&self, other: Option<&Seen>) -> (u64, u64) {
+        let told = other.filter(|other| self.is_faced_by(other)).map_or(0, Seen::consumed);
+        let from = told.max(self.snapshot.words.acked).min(self.committed());
+        let messages = self.snapshot.frames.iter().filter(|frame| frame.position.get() >= from).count();
+        (messages as u64, self.committed() - from)
+    }
+
     /// How much of the peer's stream the owner has consumed.
     pub(crate) fn consumed(&self) -> u64 {
         let told = self.snapshot.survey.as_ref().map(|survey| survey.standing().consumed.get());
