@@ -98,7 +98,7 @@ pub use link::Link;
 pub use mailbox::{Ended, NotAccepted, SendOutcome, TrySendError};
 pub use post::SenderError;
 pub use sender::{SendFailure, Sender, Ticket};
-pub use server::Server;
+pub use server::{Server, ServerCounters};
 
 pub use mio;
 pub use tcpshm_protocol as protocol;
@@ -106,8 +106,8 @@ pub use tcpshm_protocol::login::{
     Carrier, CarrierWish, Carriers, Outcome, Refusal, RefusalCode, Silence, UserData,
 };
 pub use tcpshm_protocol::{
-    Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position,
-    Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
+    Batch, CloseReason, Committed, Counters, Delivered, Geometry, Held, Kind, Limits, Name, NameError,
+    Position, Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
 };
 pub use tcpshm_shm as shm;
 pub use tcpshm_shm::{FileError, Kept, ViewError};

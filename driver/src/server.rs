@@ -2,6 +2,7 @@
 
 mod accept;
 mod confirm;
+mod counters;
 mod logins;
 mod mail;
 mod pending;
@@ -34,6 +35,7 @@ use crate::random;
 use crate::socket;
 use crate::timers::Timers;
 use crate::watch;
+pub use counters::ServerCounters;
 use logins::Logins;
 use places::{Live, Place, Places};
 use tokens::ResetTokens;
@@ -78,6 +80,8 @@ pub struct Server {
     is_stopped: bool,
     /// Whether the host may sleep while links are on shared memory.
     may_sleep: bool,
+    /// What is counted as it happens.
+    counters: ServerCounters,
     scratch: Box<[u8]>,
 }
 
@@ -112,6 +116,7 @@ impl Server {
             post: None,
             is_stopped: false,
             may_sleep: false,
+            counters: ServerCounters::default(),
             scratch: vec![0; SCRATCH].into(),
             config,
         })

@@ -79,7 +79,7 @@ pub use queue::{AckFault, SendError};
 pub use reader::{ViewFault, prove};
 pub use received::{Held, Received, Refused, RefusedReason};
 pub use recover::{RecoverError, Survey, survey};
-pub use session::{Event, Grant, LoginFault, ProtocolError, Session, Stalled};
+pub use session::{Counters, Event, Grant, LoginFault, ProtocolError, Session, Stalled};
 pub use slot::Slot;
 pub use snapshot::{FramePlace, Snapshot, Words, snapshot};
 pub use storage::{Memory, Published, Storage, store_ordering};
