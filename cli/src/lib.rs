@@ -29,6 +29,7 @@ mod replay;
 mod send;
 mod serve;
 mod stat;
+mod table;
 mod turning;
 mod units;
 

@@ -4,7 +4,7 @@
 mod tool;
 
 use rustix::process::Signal;
-use tool::{argument, document, home, refused, run, run_to, start_server, text};
+use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text};
 
 #[test]
 fn a_server_ends_cleanly_on_sigterm_and_on_sigint() {
@@ -32,6 +32,31 @@ fn a_server_says_in_json_where_it_listens_and_what_it_carried() {
     assert_eq!((&summary["event"], &link["peer"]), (&"summary".into(), &"ping".into()));
     let counts = ["messages_in", "messages_out", "bytes_in", "connections"].map(|key| link[key].as_u64());
     assert_eq!(counts, [Some(5), Some(5), Some(320), Some(1)], "{link}");
+}
+
+#[test]
+fn a_report_tells_what_no_file_holds() {
+    let home = home();
+    let (mut server, address) = start_server(home.path(), &["--json", "--report", "50ms"]);
+    let mut ping = tcpshm(["ping", &address.to_string(), "--dir", argument(home.path()), "--carrier", "tcp"]);
+    let ping = Running::start(&mut ping);
+    let mut report = || loop {
+        let found = document(&server.line());
+        if found["event"] == "report" && found["links"][0]["peer"] == "ping" {
+            return found;
+        }
+    };
+    let link = &report()["links"][0];
+    assert_eq!(
+        (&link["carrier"], &link["logins"], &link["ring"]),
+        (&"tcp".into(), &1.into(), &(256 * 1024).into())
+    );
+    assert!(link["heard_seconds_ago"].as_f64().is_some_and(|seconds| seconds < 60.0), "{link}");
+    ping.signal(Signal::KILL);
+    ping.finish();
+    while report()["links"][0]["carrier"] != serde_json::Value::Null {}
+    let found = report();
+    assert_eq!((&found["connected"], &found["detached"]), (&0.into(), &1.into()), "{found}");
 }
 
 #[test]

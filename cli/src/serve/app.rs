@@ -116,6 +116,10 @@ impl<'o> App<'o> {
         Self { options, screen: Screen::new(), links: AllServed::default(), since: now, payload }
     }
 
+    pub(super) fn links(&self) -> impl Iterator<Item = &Served> {
+        self.links.iter()
+    }
+
     // ---- a source ----
 
     /// How long the loop may wait before there is something to make.

@@ -1,6 +1,7 @@
 //! `tcpshm serve`: a server that echoes, swallows or makes messages.
 
 mod app;
+mod report;
 mod served;
 
 use std::net::SocketAddr;
@@ -32,13 +33,15 @@ Examples:
   tcpshm serve                                    an echo on 127.0.0.1:4000, for `tcpshm ping` and `tcpshm bench`
   tcpshm serve --listen 127.0.0.1:0 --json        a free port, told as {\"event\":\"listening\",\"address\":...}
   tcpshm serve --mode sink --idle spin            consumes what comes, on a core of its own
+  tcpshm serve --report 1s                        how each link stands, every second
   tcpshm serve --mode source --rate 1000          a thousand numbered messages a second to each client
 
 It ends on SIGINT or SIGTERM, tells its peers, prints what each link carried, and ends with status 0.
 
 JSON: one document a line. \"event\" is listening {address}, connected {peer, address, carrier, outcome},
-disconnected {peer, reason}, refused {text}, note {text}, or summary {links: [{peer, connections,
-messages_in, bytes_in, messages_out, bytes_out}]}.")]
+disconnected {peer, reason}, refused {text}, note {text}, report {connected, detached, refused, links: [{peer, carrier,
+heard_seconds_ago, committed, acked, unacked_bytes, consumed, ring, space, held, logins}]}, or summary {links: [{peer,
+connections, messages_in, bytes_in, messages_out, bytes_out}]}.")]
 pub(crate) struct Options {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4000")]
@@ -67,6 +70,9 @@ pub(crate) struct Options {
     /// Stay on this core
     #[arg(long, value_name = "CORE")]
     core: Option<usize>,
+    /// Show so often how every link stands, as only this process knows: carrier, last sign of life, messages held
+    #[arg(long, value_name = "TIME", value_parser = units::positive_duration)]
+    report: Option<Duration>,
     /// Say nothing about what happens to links
     #[arg(long)]
     quiet: bool,
@@ -106,11 +112,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let stop = Stop::register(events.registry(), options.child).map_err(Failure::call("signals"))?;
     let mut app = App::new(options, Instant::now());
     announce(&mut events, options.json)?;
+    let mut next = options.report.map(|every| events.now() + every);
     while stop.asked(events.foreign()).is_none() {
-        let wait = app.wait(events.now());
+        let now = events.now();
+        let report = next.map(|next| next.saturating_duration_since(now));
+        let wait = app.wait(now).into_iter().chain(report).min();
         turn(&mut events, &mut app, options.idle, wait).map_err(Failure::call("serving"))?;
         let now = events.now();
         app.pump(now, events.driver());
+        if let (Some(every), Some(due)) = (options.report, next.filter(|next| *next <= now)) {
+            next = Some(now.max(due) + every);
+            report::print(now, options.json, events.driver(), app.links())?;
+        }
     }
     events.shut_down(&mut app);
     // Whoever read the address may be gone.

@@ -9,6 +9,7 @@ use tcpshm_driver::protocol::Role;
 use tcpshm_support::screen::grouped;
 
 use crate::inspect::finding::{Finding, Seen};
+use crate::table::aligned;
 use crate::units::bytes;
 
 /// The lowest bit of `parked`: its owner sleeps. See `WIRE.md`.
@@ -158,23 +159,9 @@ fn whole(rate: f64) -> u64 {
     rate.round() as u64
 }
 
-/// Columns as wide as what is in them.
 pub(super) fn table(rows: &[Row]) -> Vec<String> {
     let heading = ["LINK", "STATE", "SENT", "CONSUMED", "UNACKED", "BYTES", "RING", "LOGINS", "PID"];
-    let mut cells = vec![heading.map(str::to_owned)];
-    cells.extend(rows.iter().map(Row::cells));
-    let widths: Vec<usize> = (0..heading.len())
-        .map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-        .collect();
-    let line = |row: &[String; 9]| {
-        let columns = row.iter().zip(&widths).enumerate();
-        let padded = columns.map(|(column, (cell, width))| match column {
-            0 | 1 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let mut lines: Vec<String> = cells.iter().map(line).collect();
+    let mut lines = aligned(heading, 2, rows.iter().map(Row::cells));
     let trouble = |row: &Row| Some(format!("  {} > {}: {}", row.owner, row.peer, row.trouble.as_ref()?));
     lines.extend(rows.iter().filter_map(trouble));
     if rows.is_empty() {
