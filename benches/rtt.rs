@@ -177,11 +177,11 @@ impl Sides {
     fn measure_tcp(&mut self, means: &mut Means) {
         let [batch, singly] = self.plans(50, 200);
         self.peer.run(Station::Socket).unwrap();
-        means.floor.push(self.socket.run(batch).mean());
+        means.floor.push(self.socket.run(batch).unwrap().mean());
         self.peer.run(Station::Tcp).unwrap();
         means.subject.push(self.over_tcp.run(batch).unwrap().mean());
         self.peer.run(Station::Socket).unwrap();
-        self.socket.run(singly);
+        self.socket.run(singly).unwrap();
         self.peer.run(Station::Tcp).unwrap();
         self.over_tcp.run(singly).unwrap();
     }

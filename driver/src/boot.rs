@@ -7,8 +7,9 @@ use tcpshm_protocol::BootId;
 /// See `random(4)`: a UUID that is drawn anew at each boot.
 const SOURCE: &str = "/proc/sys/kernel/random/boot_id";
 
-/// `None` where the kernel does not say, as without `/proc`. Both halves of the UUID go into it.
-pub(crate) fn id() -> Option<BootId> {
+/// This boot, as link files note it. `None` where the kernel does not say, as without `/proc`. Both halves of the UUID
+/// go into it.
+pub fn id() -> Option<BootId> {
     parse(&fs::read_to_string(SOURCE).ok()?)
 }
 

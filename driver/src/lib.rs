@@ -88,6 +88,7 @@ mod wake;
 mod watch;
 
 pub use back_off::BackOff;
+pub use boot::id as boot_id;
 pub use client::Client;
 pub use config::{ClientConfig, LinkConfig, ServerConfig, SocketConfig};
 pub use disconnected::Disconnected;
@@ -105,7 +106,7 @@ pub use link::Link;
 pub use mailbox::{Ended, NotAccepted, SendOutcome, TrySendError};
 pub use post::SenderError;
 pub use sender::{SendFailure, Sender, Ticket};
-pub use server::{MoveError, Server};
+pub use server::{MoveError, Server, ServerCounters};
 
 pub use mio;
 pub use tcpshm_protocol as protocol;
@@ -113,8 +114,8 @@ pub use tcpshm_protocol::login::{
     Carrier, CarrierWish, Carriers, Outcome, Refusal, RefusalCode, Silence, UserData,
 };
 pub use tcpshm_protocol::{
-    Batch, CloseReason, Committed, Delivered, Geometry, Held, Kind, Limits, Name, NameError, Position,
-    Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
+    Batch, CloseReason, Committed, Counters, Delivered, Geometry, Held, Kind, Limits, Name, NameError,
+    Position, Received, Refused, RefusedReason, SendError, SessionId, Slot, Stalled, Undelivered,
 };
 pub use tcpshm_shm as shm;
 pub use tcpshm_shm::{FileError, Kept, ViewError};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use tcpshm_protocol::{
-    Batch, CloseReason, Committed, Delivered, Held, Kind, Name, Received, Refused, RefusedReason, SendError,
-    SessionId, Slot, Undelivered,
+    Batch, CloseReason, Committed, Counters, Delivered, Held, Kind, Name, Received, Refused, RefusedReason,
+    SendError, SessionId, Slot, Undelivered,
 };
 use tcpshm_shm::{Mapped, MappedSession, Outbox};
 
@@ -129,6 +129,12 @@ impl<'l> Link<'l> {
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.outbox.session().is_closing()
+    }
+
+    /// How the link stands, in numbers: what an application shows or exports of it. Nothing is counted for it on the way of
+    /// a message, and it costs next to nothing to ask. Over shared memory [`Counters::acked`] may lag in a handler.
+    pub fn counters(&self) -> Counters {
+        self.outbox.session().counters()
     }
 
     /// The end of the last committed message.

@@ -2,6 +2,7 @@
 
 mod accept;
 mod confirm;
+mod counters;
 mod groups;
 mod logins;
 mod mail;
@@ -36,6 +37,7 @@ use crate::socket;
 use crate::sync::Arc;
 use crate::timers::Timers;
 use crate::watch;
+pub use counters::ServerCounters;
 use groups::Groups;
 pub use groups::MoveError;
 use logins::Logins;
@@ -85,6 +87,8 @@ pub struct Server {
     may_sleep: bool,
     /// Whether the host tries live connections in each of its turns.
     spinning: bool,
+    /// What is counted as it happens.
+    counters: ServerCounters,
     scratch: Box<[u8]>,
 }
 
@@ -121,6 +125,7 @@ impl Server {
             is_stopped: false,
             may_sleep: false,
             spinning: false,
+            counters: ServerCounters::default(),
             scratch: vec![0; SCRATCH].into(),
             config,
         })

@@ -13,18 +13,17 @@
 //! messages ([`message`]), notes each step before it takes it ([`ledger`], [`record`]), and believes the
 //! link in one thing only: how much of what it sent was committed when it was killed.
 
-pub mod choices;
 pub mod client;
 pub mod demo;
 pub mod entry;
-mod events;
 pub mod ledger;
 pub mod message;
 pub mod pace;
 pub mod processes;
 pub mod record;
 pub mod report;
-pub mod screen;
 pub mod server;
-pub mod stop;
 pub mod stretch;
+
+use tcpshm_support::events;
+pub use tcpshm_support::{choices, screen, stop};

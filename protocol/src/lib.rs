@@ -16,7 +16,7 @@
 //! * [`Session`] is one side of a link. It is opened over a [`Storage`], claims and commits messages, and
 //!   turns bytes from the peer into [`Event`]s. Time is an argument; there are no sockets, threads or files.
 //! * [`login`] is how two sides find out whether they go on with the session they both remember.
-//! * [`survey`] looks at a link file without changing it.
+//! * [`survey`] looks at a link file without changing it, [`snapshot`] at one that its owner may be writing.
 //!
 //! Two sides of a link in one thread. What a driver does with files, sockets and policies is written out by hand:
 //!
@@ -111,6 +111,7 @@ mod recover;
 mod ring;
 mod session;
 mod slot;
+mod snapshot;
 mod storage;
 mod transmit;
 #[cfg(feature = "zoo")]
@@ -130,6 +131,7 @@ pub use queue::{AckFault, SendError};
 pub use reader::{ViewFault, prove};
 pub use received::{Held, Received, Refused, RefusedReason};
 pub use recover::{RecoverError, Survey, survey};
-pub use session::{Event, Grant, LoginFault, ProtocolError, Session, Stalled};
+pub use session::{Counters, Event, Grant, LoginFault, ProtocolError, Session, Stalled};
 pub use slot::Slot;
+pub use snapshot::{FramePlace, Snapshot, Words, snapshot};
 pub use storage::{Memory, Published, Storage, store_ordering};

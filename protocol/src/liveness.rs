@@ -58,6 +58,11 @@ impl Liveness {
         self.heard = now;
     }
 
+    /// When it was, last.
+    pub(crate) fn last_heard(&self) -> Instant {
+        self.heard
+    }
+
     pub(crate) fn spoke(&mut self, now: Instant) {
         self.spoke = now;
     }

@@ -2,6 +2,7 @@
 //! carries both.
 
 mod carrier;
+mod counters;
 #[cfg(feature = "explore")]
 mod digest;
 mod login;
@@ -24,6 +25,7 @@ use crate::slot::Slot;
 use crate::storage::Storage;
 
 pub use carrier::{Event, ProtocolError, Stalled};
+pub use counters::Counters;
 pub use login::{Grant, LoginFault};
 
 use carrier::Attached;
@@ -59,6 +61,8 @@ pub struct Session<S: Storage> {
     may_sleep: bool,
     /// What its file says of that.
     parked: Parked,
+    /// Since the file was opened.
+    logins: u64,
     attached: Option<Attached>,
 }
 
@@ -71,8 +75,8 @@ impl<S: Storage> Session<S> {
             Lending { brand: Brand::fresh(), delivered: queue.consumed(), held: 0, out: None, lent: false };
         let told = queue.consumed();
         let parked = queue.parked();
-        let (may_sleep, behind_since, attached) = (false, None, None);
-        Ok(Self { header, queue, lending, told, behind_since, may_sleep, parked, attached })
+        let (may_sleep, behind_since, logins, attached) = (false, None, 0, None);
+        Ok(Self { header, queue, lending, told, behind_since, may_sleep, parked, logins, attached })
     }
 
     // ---- sending ----

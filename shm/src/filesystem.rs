@@ -22,7 +22,7 @@ const REFUSED: [(u32, &str); 15] = [
 ];
 
 /// The name of the file system with this `f_type`, if link files cannot lie on it.
-pub(crate) fn refused(f_type: u32) -> Option<&'static str> {
+pub fn refused(f_type: u32) -> Option<&'static str> {
     REFUSED.iter().find(|(magic, _)| *magic == f_type).map(|(_, name)| *name)
 }
 

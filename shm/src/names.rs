@@ -15,7 +15,7 @@ use tcpshm_protocol::{Header, Name, Role, SessionId};
 
 /// Which link file of its link a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// The link's file.
     Main,
     /// A fresh session's file that is not the link's yet; or, after an interrupted switch, the old one.
@@ -26,16 +26,20 @@ pub(crate) enum Place {
 
 /// The name of a link file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LinkName {
-    pub(crate) role: Role,
-    pub(crate) owner: Name,
-    pub(crate) peer: Name,
-    pub(crate) place: Place,
+pub struct LinkName {
+    /// The owner's side.
+    pub role: Role,
+    /// Who writes it.
+    pub owner: Name,
+    /// The other side.
+    pub peer: Name,
+    /// Which file of the link.
+    pub place: Place,
 }
 
 impl LinkName {
     /// The name in these bytes, or `None` if they are no link file's name.
-    pub(crate) fn parse(file_name: &[u8]) -> Option<Self> {
+    pub fn parse(file_name: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(file_name).ok()?;
         let (letter, rest) = text.split_once(joint())?;
         let (owner, rest) = rest.split_once(joint())?;
@@ -57,8 +61,15 @@ impl LinkName {
         Some(Self { role, owner: owner.parse().ok()?, peer: peer.parse().ok()?, place })
     }
 
+    /// The link file of the other side, which is in the same directory where the two share one.
+    #[must_use]
+    pub fn other_side(&self) -> Self {
+        let (owner, peer) = (self.peer.clone(), self.owner.clone());
+        Self { role: self.role.other(), owner, peer, place: Place::Main }
+    }
+
     /// Whether a file with this header is the one that the name promises.
-    pub(crate) fn describes(&self, header: &Header) -> bool {
+    pub fn describes(&self, header: &Header) -> bool {
         let session = match self.place {
             Place::Main => header.session,
             Place::Proposed(session) | Place::Kept(session) => session,
@@ -67,7 +78,7 @@ impl LinkName {
     }
 
     /// Whether a file with this header belongs to the link that the name promises, whatever its session.
-    pub(crate) fn describes_link(&self, header: &Header) -> bool {
+    pub fn describes_link(&self, header: &Header) -> bool {
         self.role == header.role && self.owner == header.owner && self.peer == header.peer
     }
 }
@@ -82,6 +93,16 @@ impl fmt::Display for LinkName {
             Place::Kept(session) => write!(f, ".{session}.kept"),
         }
     }
+}
+
+/// The side and the name of the owner whose lock file this is, or `None` if these bytes are no lock file's name.
+pub fn parse_lock_name(file_name: &[u8]) -> Option<(Role, Name)> {
+    let text = std::str::from_utf8(file_name).ok()?.strip_suffix(".lock")?;
+    let owner = text.split_once(joint())?.1.parse().ok()?;
+    [Role::Client, Role::Server]
+        .into_iter()
+        .map(|role| (role, Name::clone(&owner)))
+        .find(|(role, owner)| lock_name(*role, owner).as_bytes() == file_name)
 }
 
 /// The name of an owner's lock file. It has one `~`, a link file's has two.
@@ -163,6 +184,8 @@ mod tests {
             let text = name.to_string();
             assert_eq!(LinkName::parse(text.as_bytes()), Some(name.clone()), "{text}");
             let lock = lock_name(name.role, &name.owner);
+            assert_eq!(parse_lock_name(lock.as_bytes()), Some((name.role, name.owner.clone())), "{lock}");
+            assert_eq!(parse_lock_name(text.as_bytes()), None, "{text}");
             assert_eq!(LinkName::parse(lock.as_bytes()), None, "{lock}");
             if let Some(other) = seen.insert(text, name.clone()) {
                 assert_eq!(other, name);

@@ -127,6 +127,7 @@ impl Server {
         app: &mut impl Handler,
     ) {
         pending.login.refuse(&refusal);
+        self.counters.refuse(refusal.code);
         app.refused(&refused(&pending, true, refusal));
         let sent =
             pending.flush().and_then(|()| pending.handshake.stream.shutdown(std::net::Shutdown::Write));

@@ -330,6 +330,11 @@ impl<S: Storage> Session<S> {
 }
 
 impl Attached {
+    /// When the peer was heard last.
+    pub(super) fn heard(&self) -> Instant {
+        self.liveness.last_heard()
+    }
+
     fn next<S: Storage>(&mut self, now: Instant, queue: &Queue<S>) -> Next {
         if self.transmit.has_control() {
             return Next::Pending;

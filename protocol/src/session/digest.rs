@@ -15,8 +15,19 @@ impl<S: Storage> Session<S> {
 
 impl<S: Storage> Hash for Session<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The header never changes, and stands in the storage, as does whether it sleeps.
-        let Self { header: _, queue, lending, told, behind_since: _, may_sleep, parked: _, attached } = self;
+        // The header never changes, and stands in the storage, as does whether it sleeps. What is only counted makes no
+        // difference.
+        let Self {
+            header: _,
+            queue,
+            lending,
+            told,
+            behind_since: _,
+            may_sleep,
+            parked: _,
+            logins: _,
+            attached,
+        } = self;
         queue.hash(state);
         lending.hash(state);
         (told, may_sleep).hash(state);

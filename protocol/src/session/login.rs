@@ -190,5 +190,6 @@ impl<S: Storage> Session<S> {
         // The client speaks first and at once: its frame ends the server's doubt about the attachment.
         let start = Start { peer_consumed, told: self.told, unproven, greet: !unproven, reader };
         self.attached = Some(Attached::new(now, &self.header, timing, start));
+        self.logins += 1;
     }
 }

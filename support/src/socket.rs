@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use crate::course::{Course, Plan};
 use crate::mix::Mix;
 
-/// More than the longest frame.
-const BUFFER: usize = 1024;
 /// What ends a batch: shorter than any frame.
 const END: &[u8] = &[0];
+/// What the answering side reads at most at once.
+const CHUNK: usize = 64 * 1024;
 
 /// One side of a non-blocking connection that sends at once.
 #[derive(Debug)]
@@ -17,31 +17,32 @@ pub struct SocketClient {
     stream: TcpStream,
     mix: Mix,
     course: Course,
+    sent: Vec<u8>,
+    back: Vec<u8>,
 }
 
 impl SocketClient {
     /// Connects to the other side.
     pub fn connect(address: SocketAddr, mix: Mix) -> io::Result<Self> {
-        Ok(Self { stream: spinning(TcpStream::connect(address)?)?, mix, course: Course::new() })
+        let longest = Mix::frame(mix.longest());
+        let stream = spinning(TcpStream::connect(address)?)?;
+        Ok(Self { stream, mix, course: Course::new(), sent: vec![7; longest], back: vec![0; longest] })
     }
 
     /// Makes one batch of round trips.
-    pub fn run(&mut self, plan: Plan) -> &Course {
-        let Self { stream, mix, course } = self;
-        let sent = [7; BUFFER];
-        let mut back = [0; BUFFER];
+    pub fn run(&mut self, plan: Plan) -> io::Result<&Course> {
+        let Self { stream, mix, course, sent, back } = self;
+        let mut failed = Ok(());
         course.run(plan, || {
-            let count = Mix::frame(mix.draw());
-            stream.write_all(&sent[..count]).unwrap();
-            let mut got = 0;
-            while got < count {
-                got += read(stream, &mut back).unwrap().expect("the other side goes on");
+            if failed.is_ok() {
+                failed = trip(stream, &sent[..Mix::frame(mix.draw())], back);
             }
         });
+        failed?;
         // It comes back too, or it could arrive in one piece with the next batch.
-        stream.write_all(END).unwrap();
-        read(stream, &mut back).unwrap();
-        &self.course
+        write(stream, END)?;
+        read(stream, back)?;
+        Ok(&self.course)
     }
 
     /// What was measured.
@@ -50,31 +51,42 @@ impl SocketClient {
     }
 }
 
+fn trip(stream: &mut TcpStream, frame: &[u8], back: &mut [u8]) -> io::Result<()> {
+    write(stream, frame)?;
+    let mut got = 0;
+    while got < frame.len() {
+        got += read(stream, back)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    }
+    Ok(())
+}
+
 /// The side that answers.
 #[derive(Debug)]
-pub(crate) struct SocketEcho {
+pub struct SocketEcho {
     listener: TcpListener,
     stream: Option<TcpStream>,
+    buffer: Vec<u8>,
 }
 
 impl SocketEcho {
-    pub(crate) fn bind() -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind("127.0.0.1:0")?, stream: None })
+    /// Listens on a free port of this machine.
+    pub fn bind() -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind("127.0.0.1:0")?, stream: None, buffer: vec![0; CHUNK] })
     }
 
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
     /// Answers one batch. Returns whether another one can follow.
-    pub(crate) fn run(&mut self) -> io::Result<bool> {
+    pub fn run(&mut self) -> io::Result<bool> {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             none => none.insert(spinning(self.listener.accept()?.0)?),
         };
-        let mut buffer = [0; BUFFER];
-        while let Some(count) = read(stream, &mut buffer)? {
-            stream.write_all(&buffer[..count])?;
+        while let Some(count) = read(stream, &mut self.buffer)? {
+            write(stream, &self.buffer[..count])?;
             if count == END.len() {
                 return Ok(true);
             }
@@ -87,6 +99,18 @@ fn spinning(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     Ok(stream)
+}
+
+/// Writes everything, however often the socket is full meanwhile.
+fn write(stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Reads until something comes; `None` is the end.
@@ -116,7 +140,7 @@ mod tests {
             batches
         });
         for _ in 0..3 {
-            client.run(Plan { warm_up: 1, trips: 9, singly: true });
+            client.run(Plan { warm_up: 1, trips: 9, singly: true }).unwrap();
         }
         assert_eq!(client.course().singles().len(), 27);
         drop(client);

@@ -22,6 +22,16 @@ impl Mix {
         Self { sizes, next: 0 }
     }
 
+    /// One size only.
+    pub fn of(size: usize) -> Self {
+        Self { sizes: vec![size; Self::DRAWN], next: 0 }
+    }
+
+    /// The longest of them.
+    pub fn longest(&self) -> usize {
+        self.sizes.iter().copied().max().unwrap_or(0)
+    }
+
     /// The next payload's size.
     #[inline]
     pub fn draw(&mut self) -> usize {

@@ -46,7 +46,7 @@ impl CacheLine {
         let far = thread::spawn({
             let lines = Arc::clone(&lines);
             move || {
-                Cores::pin(core).unwrap();
+                Cores::pin(core).expect("a core that this process may use");
                 while woken.recv().is_ok() {
                     lines.answer();
                 }

@@ -6,7 +6,8 @@ use tcpshm_driver::{
     Undelivered, ViewError,
 };
 
-pub(crate) fn connected(link: &Link<'_>, connected: &Connected) -> String {
+/// A link has a connection.
+pub fn connected(link: &Link<'_>, connected: &Connected) -> String {
     let how = match connected.outcome {
         Outcome::Resumed => "the session goes on",
         Outcome::Fresh => "a session begins",
@@ -20,11 +21,13 @@ pub(crate) fn connected(link: &Link<'_>, connected: &Connected) -> String {
     format!("connected with {peer} at {address} over {over}: {how}, {waiting} messages wait")
 }
 
-pub(crate) fn disconnected(link: &Link<'_>, reason: &Disconnected) -> String {
+/// A link has lost it.
+pub fn disconnected(link: &Link<'_>, reason: &Disconnected) -> String {
     format!("disconnected from {}: {reason}", link.peer())
 }
 
-pub(crate) fn reset(report: &ResetReport) -> String {
+/// A session began anew.
+pub fn reset(report: &ResetReport) -> String {
     let count = |undelivered: Option<Undelivered>| undelivered.map_or(0, |undelivered| undelivered.messages);
     let kept = report.kept.as_ref().map(|kept| format!("; they are kept in {}", kept.path.display()));
     format!(
@@ -36,31 +39,37 @@ pub(crate) fn reset(report: &ResetReport) -> String {
     )
 }
 
-pub(crate) fn refused(refused: &LoginRefused) -> String {
+/// A login was refused.
+pub fn refused(refused: &LoginRefused) -> String {
     let LoginRefused { address, refusal, .. } = refused;
     let peer = refused.peer.as_ref().map_or("somebody", Name::as_str);
     let by = if refused.by_us { "refused" } else { "refused by" };
     format!("{by} {peer} at {address}: {refusal}")
 }
 
-pub(crate) fn stalled(link: &Link<'_>, stalled: &Stalled) -> String {
+/// Both sides wait for each other.
+pub fn stalled(link: &Link<'_>, stalled: &Stalled) -> String {
     let Stalled { undelivered, unconsumed, lasted } = stalled;
     let peer = link.peer();
     format!("stalled for {lasted:?}: {undelivered} for {peer}, {unconsumed} bytes of {peer}'s not consumed")
 }
 
-pub(crate) fn unconsumed(link: &Link<'_>, position: Delivered) -> String {
+/// A handler left a message.
+pub fn unconsumed(link: &Link<'_>, position: Delivered) -> String {
     format!("the message of {} that ends at {} was not consumed", link.peer(), position.position())
 }
 
-pub(crate) fn left_behind(peer: &Name, undelivered: &Undelivered) -> String {
+/// Another link still holds messages.
+pub fn left_behind(peer: &Name, undelivered: &Undelivered) -> String {
     format!("{undelivered} for {peer} stay behind")
 }
 
-pub(crate) fn not_shared(peer: &Name, error: &ViewError) -> String {
+/// There is no shared memory with a peer.
+pub fn not_shared(peer: &Name, error: &ViewError) -> String {
     format!("no shared memory with {peer}: {error}")
 }
 
-pub(crate) fn failed(peer: &Name, error: &FileError) -> String {
+/// A link file cannot be used.
+pub fn failed(peer: &Name, error: &FileError) -> String {
     format!("the link with {peer}: {error}")
 }

@@ -1,0 +1,334 @@
+//! Sends an input through a link: the loop of `send` and `replay`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tcpshm_driver::mio::{Token, Waker};
+use tcpshm_driver::shm::Mapped;
+use tcpshm_driver::{Batch, EventLoop, Link, Received, SendError, SessionId};
+use tcpshm_support::screen::grouped;
+use tcpshm_support::stop::Stop;
+
+use super::app::{EndApp, Taker};
+use super::format::{Format, Piece};
+use super::input::Input;
+use super::journal::{Entry, Journal};
+use super::{END, End, EndOptions};
+use crate::arguments::STOPPED;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::turning::turn;
+
+/// The input has something.
+const INPUT: Token = Token(2);
+/// Bytes of frames that are committed in one batch: one write of the journal for all of them.
+const BATCH: u64 = 32 * 1024;
+/// How often to look whether everything was consumed, when only that is waited for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What to send.
+pub(crate) struct Task {
+    pub(crate) end: EndOptions,
+    pub(crate) subcommand: &'static str,
+    /// Standard input if there are none.
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) format: Format,
+    /// Messages to send at most.
+    pub(crate) count: Option<u64>,
+    /// Say at the end that it was the end.
+    pub(crate) says_end: bool,
+    /// Consume and forget what the other side sends.
+    pub(crate) drops_answers: bool,
+    /// Forget where an interrupted input was.
+    pub(crate) restart: bool,
+    pub(crate) json: bool,
+}
+
+/// What comes while something else is sent.
+struct Answers {
+    dropped: bool,
+}
+
+impl Taker for Answers {
+    fn take(&mut self, _: &Link<'_>, _: &Received<'_>) -> bool {
+        self.dropped
+    }
+}
+
+/// Sends all of it, and waits until it was consumed.
+pub(crate) fn run(task: &Task) -> Result<ExitCode, Failure> {
+    let name = task.end.name_or(task.subcommand);
+    match (task.end.connect, task.end.listen) {
+        (Some(address), _) => Sending::run(task, &format!("c~{name}"), task.end.client(name, address)?),
+        (None, Some(address)) => Sending::run(task, &format!("s~{name}"), task.end.server(name, address)?),
+        (None, None) => Err(Failure::Usage("one of --connect and --listen is needed")),
+    }
+}
+
+struct Sending<'t, D> {
+    task: &'t Task,
+    events: EventLoop<D>,
+    app: EndApp<Answers>,
+    waker: Arc<Waker>,
+    journal: Option<Journal>,
+    /// The input, as it is known in the journal.
+    files: String,
+    /// Once the link is known.
+    input: Option<Input>,
+    session: Option<SessionId>,
+    /// Bytes of input that are committed, and messages.
+    bytes: u64,
+    messages: u64,
+    /// Everything is committed.
+    committed: bool,
+    /// Bytes of the largest message, as far as is known.
+    largest: usize,
+}
+
+impl<'t, D: End> Sending<'t, D> {
+    fn run(task: &'t Task, owner: &str, driver: D) -> Result<ExitCode, Failure> {
+        let listens_at = driver.listens_at();
+        let events = EventLoop::new(driver, Instant::now).map_err(Failure::call("epoll"))?;
+        let events = events.with_idle(task.end.idle.strategy());
+        let waker = Waker::new(events.registry(), INPUT).map_err(Failure::call("epoll"))?;
+        let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
+        let answers = Answers { dropped: task.drops_answers };
+        let journal = (!task.files.is_empty()).then(|| Journal::new(&task.end.dir, owner));
+        let mut sending = Self {
+            task,
+            events,
+            app: EndApp::new(answers, task.end.peer.clone()),
+            waker: Arc::new(waker),
+            journal,
+            files: names(&task.files)?,
+            input: None,
+            session: None,
+            bytes: 0,
+            messages: 0,
+            committed: false,
+            largest: tcpshm_driver::Geometry::default().largest() as usize,
+        };
+        if let Some(address) = listens_at {
+            sending.app.screen.line(format_args!("listening on {address}"));
+        }
+        let done = sending.go(&stop);
+        let Self { events, app, .. } = &mut sending;
+        events.shut_down(app);
+        done
+    }
+
+    fn go(&mut self, stop: &Stop) -> Result<ExitCode, Failure> {
+        loop {
+            let wait = self.step()?;
+            turn(&mut self.events, &mut self.app, self.task.end.idle, Some(wait))
+                .map_err(Failure::call("sending"))?;
+            if stop.asked(self.events.foreign()).is_some() {
+                return self.stopped();
+            }
+            if let (Some(session), Some(_)) = (self.session, &self.app.reset) {
+                return Err(Failure::BeganAnew { session, bytes: self.bytes });
+            }
+            if self.committed && self.is_delivered() {
+                break;
+            }
+            let (messages, connected) = (self.messages, self.app.connected);
+            self.app.screen.progress(Instant::now(), || {
+                let state = if connected { "" } else { " (not connected)" };
+                format!("{} messages committed{state}", grouped(messages))
+            });
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.remove().map_err(Failure::path(journal.path().to_owned()))?;
+        }
+        self.app.screen.clear();
+        if self.task.json {
+            let mut output = Output::new();
+            output.json(&json!({"messages": self.messages, "bytes": self.bytes, "delivered": true}))?;
+            output.flush()?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Commits what there is and fits. Returns how long there is nothing more to do.
+    fn step(&mut self) -> Result<Duration, Failure> {
+        let idle = Duration::from_millis(100);
+        if self.input.is_none() {
+            if self.app.logins > 0 {
+                self.begin()?;
+                return Ok(Duration::ZERO);
+            }
+            return Ok(idle);
+        }
+        while self.app.roomy && !self.committed {
+            if !self.commit_some()? {
+                break;
+            }
+        }
+        Ok(if self.committed { LOOK } else { idle })
+    }
+
+    /// The link is known: finds out where an interrupted input was.
+    fn begin(&mut self) -> Result<(), Failure> {
+        let now = self.events.now();
+        let Some(link) = self.events.driver().end_link(now, self.app.peer.as_ref()) else { return Ok(()) };
+        let (session, position) = (link.session(), link.committed().position().get());
+        drop(link);
+        self.app.reset = None;
+        if let Some(journal) = &mut self.journal {
+            let read = journal.read().map_err(Failure::path(journal.path().to_owned()))?;
+            if let Some(entry) = read.filter(|_| !self.task.restart) {
+                if entry.file != self.files {
+                    return Err(Failure::OtherInput { files: entry.file, bytes: entry.before });
+                }
+                if !entry.is_of(session) {
+                    return Err(Failure::BeganAnew { session, bytes: entry.before });
+                }
+                // The batch is there as a whole or not at all.
+                let taken = position > entry.position;
+                self.bytes = if taken { entry.after } else { entry.before };
+                self.messages = if taken { entry.messages_after } else { entry.messages };
+                self.committed = taken && entry.end;
+            }
+        }
+        self.session = Some(session);
+        self.input = Some(Input::start(self.task.files.clone(), self.bytes, Arc::clone(&self.waker)));
+        Ok(())
+    }
+
+    /// Commits one batch. Returns whether another one may follow at once.
+    fn commit_some(&mut self) -> Result<bool, Failure> {
+        let now = self.events.now();
+        let Some(input) = &mut self.input else { return Ok(false) };
+        let Some(mut link) = self.events.driver().end_link(now, self.app.peer.as_ref()) else {
+            return Ok(false);
+        };
+        let position = link.committed().position().get();
+        let room = link.space().min(BATCH);
+        let mut batch = link.batch();
+        let sent = Sent { bytes: self.bytes, messages: self.messages };
+        let laid = lay_out(self.task, input, &mut batch, sent, room, &mut self.largest)?;
+        let Laid { took, messages, filled, full, end } = laid;
+        let after = Sent { bytes: sent.bytes + took as u64, messages: sent.messages + messages };
+        if let Some(journal) = self.journal.as_mut().filter(|_| filled > 0) {
+            let entry = Entry {
+                session: self.session.map(|session| session.to_string()).unwrap_or_default(),
+                position,
+                before: sent.bytes,
+                after: after.bytes,
+                messages: sent.messages,
+                messages_after: after.messages,
+                end,
+                file: self.files.clone(),
+            };
+            journal.write(&entry).map_err(Failure::path(journal.path().to_owned()))?;
+        }
+        batch.commit();
+        drop(link);
+        input.use_up(took);
+        (self.bytes, self.messages) = (after.bytes, after.messages);
+        self.committed = end;
+        self.app.roomy &= !full;
+        Ok(filled > 0)
+    }
+
+    fn is_delivered(&mut self) -> bool {
+        let now = self.events.now();
+        let link = self.events.driver().end_link(now, self.app.peer.as_ref());
+        link.is_some_and(|link| link.undelivered().messages == 0)
+    }
+
+    fn stopped(&mut self) -> Result<ExitCode, Failure> {
+        let now = self.events.now();
+        let link = self.events.driver().end_link(now, self.app.peer.as_ref());
+        let waiting = link.map_or(0, |link| link.undelivered().messages);
+        let messages = grouped(self.messages);
+        self.app.screen.line(format_args!(
+            "tcpshm: stopped with {messages} messages committed, of which {} wait in the link",
+            grouped(waiting)
+        ));
+        Ok(ExitCode::from(STOPPED))
+    }
+}
+
+/// How much of an input is committed.
+#[derive(Clone, Copy)]
+struct Sent {
+    bytes: u64,
+    messages: u64,
+}
+
+/// What a batch holds.
+#[derive(Default)]
+struct Laid {
+    /// Bytes of input.
+    took: usize,
+    messages: u64,
+    /// Bytes of frames.
+    filled: u64,
+    /// There was more, and no room.
+    full: bool,
+    /// Nothing comes behind it.
+    end: bool,
+}
+
+/// Puts into a batch what there is and fits `room` bytes of frames, one message at least if the ring takes it.
+fn lay_out(
+    task: &Task,
+    input: &mut Input,
+    batch: &mut Batch<'_, Mapped>,
+    sent: Sent,
+    room: u64,
+    largest: &mut usize,
+) -> Result<Laid, Failure> {
+    let mut laid = Laid::default();
+    while !laid.end {
+        let (there, ended) = input.look()?;
+        let byte = sent.bytes + laid.took as u64;
+        let whole = task.count.is_some_and(|count| sent.messages + laid.messages >= count);
+        let next = task.format.next(&there[laid.took..], *largest, ended);
+        let next = next.map_err(|_| Failure::NotExported { byte })?.filter(|_| !whole);
+        let ends = next.is_none() && (whole || ended);
+        let (message, took) = match next {
+            Some(Piece { message, took }) => (message, took),
+            None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
+            None if input.look_further()? => continue,
+            None => break,
+        };
+        if let Some((kind, payload)) = message {
+            let frame = (payload.len() as u64 + 16).next_multiple_of(8);
+            if laid.filled > 0 && laid.filled + frame > room {
+                break;
+            }
+            match batch.send(kind, &payload) {
+                Ok(()) => laid.filled += frame,
+                Err(SendError::Full { .. } | SendError::NotEstablished) => {
+                    laid.full = true;
+                    break;
+                }
+                // The other side takes less than the usual.
+                Err(SendError::TooLarge { most, .. }) if (most as usize) < *largest => {
+                    *largest = most as usize;
+                    continue;
+                }
+                Err(error) => return Err(Failure::Send(error)),
+            }
+            laid.messages += u64::from(!ends);
+        }
+        laid.took += took;
+        laid.end = ends;
+    }
+    Ok(laid)
+}
+
+/// The input, as it is known in a journal.
+fn names(files: &[PathBuf]) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    for path in files {
+        let whole = path.canonicalize().map_err(Failure::path(path))?;
+        names.push(whole.display().to_string());
+    }
+    Ok(names.join(" "))
+}

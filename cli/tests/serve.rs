@@ -1,0 +1,94 @@
+//! `tcpshm serve` as a process.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod tool;
+
+use rustix::process::Signal;
+use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text};
+
+#[test]
+fn a_server_ends_cleanly_on_sigterm_and_on_sigint() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let home = home();
+        let (server, _) = start_server(home.path(), &[]);
+        server.signal(signal);
+        assert_eq!(server.finish().status.code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_server_says_in_json_where_it_listens_and_what_it_carried() {
+    let home = home();
+    let (mut server, address) = start_server(home.path(), &["--json", "--mode", "echo"]);
+    let address = address.to_string();
+    run_to(0, ["ping", &address, "--dir", argument(home.path()), "--count", "5", "--interval", "0"]);
+    let connected = document(&server.line());
+    assert_eq!((&connected["event"], &connected["peer"]), (&"connected".into(), &"ping".into()));
+    assert_eq!((&connected["carrier"], &connected["outcome"]), (&"shm".into(), &"fresh".into()));
+    server.signal(Signal::TERM);
+    let output = text(&server.finish().stdout);
+    let summary = document(output.lines().last().unwrap());
+    let link = &summary["links"][0];
+    assert_eq!((&summary["event"], &link["peer"]), (&"summary".into(), &"ping".into()));
+    let counts = ["messages_in", "messages_out", "bytes_in", "connections"].map(|key| link[key].as_u64());
+    assert_eq!(counts, [Some(5), Some(5), Some(320), Some(1)], "{link}");
+}
+
+#[test]
+fn a_report_tells_what_no_file_holds() {
+    let home = home();
+    let (mut server, address) = start_server(home.path(), &["--json", "--report", "50ms"]);
+    let mut ping = tcpshm(["ping", &address.to_string(), "--dir", argument(home.path()), "--carrier", "tcp"]);
+    let ping = Running::start(&mut ping);
+    let mut report = || loop {
+        let found = document(&server.line());
+        if found["event"] == "report" && found["links"][0]["peer"] == "ping" {
+            return found;
+        }
+    };
+    let link = &report()["links"][0];
+    assert_eq!(
+        (&link["carrier"], &link["logins"], &link["ring"]),
+        (&"tcp".into(), &1.into(), &(256 * 1024).into())
+    );
+    assert!(link["heard_seconds_ago"].as_f64().is_some_and(|seconds| seconds < 60.0), "{link}");
+    ping.signal(Signal::KILL);
+    ping.finish();
+    while report()["links"][0]["carrier"] != serde_json::Value::Null {}
+    let found = report();
+    assert_eq!((&found["connected"], &found["detached"]), (&0.into(), &1.into()), "{found}");
+}
+
+#[test]
+fn a_second_server_of_the_same_name_and_directory_says_why_it_does_not_start() {
+    let home = home();
+    let _first = start_server(home.path(), &[]);
+    let said = refused(1, ["serve", "--listen", "127.0.0.1:0", "--dir", argument(home.path())]);
+    assert!(said.contains("s~server.lock"), "{said}");
+}
+
+#[test]
+fn wrong_arguments_are_one_line_and_status_2() {
+    for wrong in [
+        &["serve", "--listen", "nowhere"][..],
+        &["serve", "--mode", "gossip"],
+        &["serve", "--name", "two words"],
+        &["serve", "--size", "1TB"],
+        &["serve", "--mode", "source", "--size", "1MiB", "--listen", "127.0.0.1:0"],
+        &["serve", "surplus"],
+        &["nonsense"],
+    ] {
+        refused(2, wrong.iter().copied());
+    }
+}
+
+#[test]
+fn every_subcommand_explains_itself() {
+    let all = run_to(0, ["--help"]);
+    for name in ["serve", "ping", "bench", "send", "recv", "replay", "inspect", "export", "stat", "doctor"] {
+        assert!(all.contains(&format!("\n  {name} ")), "{name} is not in: {all}");
+        let help = run_to(0, [name, "--help"]);
+        assert!(help.contains("Example") && help.contains("--json"), "{name}: {help}");
+    }
+    assert_eq!(run([]).status.code(), Some(2));
+}
