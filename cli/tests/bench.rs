@@ -70,11 +70,13 @@ fn a_stall_counts_for_every_message_that_it_delayed() {
 #[test]
 fn a_server_that_is_killed_again_and_again_loses_nothing() {
     for carrier in ["tcp", "shm"] {
-        let arguments = ["--carrier", carrier, "--window", "64", "--kill-every", "150ms", "--duration", "1s"];
+        let arguments = ["--carrier", carrier, "--window", "64", "--kill-every", "150ms", "--duration", "2s"];
         let found = bench(0, &arguments);
         assert_flawless(&found);
-        assert!(found["kills"].as_u64().unwrap() >= 2, "{found}");
-        assert_eq!(found["recovery"]["count"], found["kills"], "{found}");
+        let [kills, recovered] =
+            [&found["kills"], &found["recovery"]["count"]].map(|count| count.as_u64().unwrap());
+        // Behind the last one there may be nothing more to answer.
+        assert!(kills >= 2 && (kills - 1..=kills).contains(&recovered), "{found}");
     }
 }
 
