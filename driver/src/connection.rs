@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     preamble: BytesMut,
     /// An incomplete frame.
     rest: BytesMut,
+    /// Whether that came with the login, and was not looked at.
+    unseen: bool,
     /// Whether reading was not yet found to block. Readiness is edge-triggered, so it is remembered.
     readable: bool,
     /// Whether to read on after a short read, until reading blocks: the event that told of the end may be
@@ -76,6 +78,7 @@ impl Connection {
             address,
             preamble: preamble.into(),
             rest: rest.into(),
+            unseen: !rest.is_empty(),
             readable: true,
             // Events of the login are gone.
             read_on: true,
@@ -237,22 +240,24 @@ impl Connection {
     ) -> Result<usize, Disconnected> {
         let old = self.rest.len();
         if old <= scratch.len() / MOVED {
-            scratch[..old].copy_from_slice(&self.rest);
             let count = self.fill(&mut scratch[old..])?;
-            if old + count == 0 {
+            // NB: a host that spins comes here all the time, and must not pay for a peer that stopped inside a frame.
+            if !std::mem::take(&mut self.unseen) && count == 0 {
                 return Ok(0);
             }
+            scratch[..old].copy_from_slice(&self.rest);
             let mut input = &scratch[..old + count];
             deliver(now, session, &mut input, app)?;
             self.rest.clear();
             self.rest.extend_from_slice(input);
             return Ok(count);
         }
+        let count = self.fill(scratch)?;
+        if !std::mem::take(&mut self.unseen) && count == 0 {
+            return Ok(0);
+        }
         let mut rest = std::mem::take(&mut self.rest);
-        rest.resize(old + scratch.len(), 0);
-        let read = self.fill(&mut rest[old..]);
-        let count = *read.as_ref().unwrap_or(&0);
-        rest.truncate(old + count);
+        rest.extend_from_slice(&scratch[..count]);
         let mut input = &rest[..];
         let delivered = deliver(now, session, &mut input, app);
         rest.advance(rest.len() - input.len());
@@ -262,7 +267,6 @@ impl Connection {
             // The long frame is over: its memory goes back.
             self.rest.extend_from_slice(&rest);
         }
-        read?;
         delivered?;
         Ok(count)
     }

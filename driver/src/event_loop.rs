@@ -145,6 +145,8 @@ impl<D: Driver> EventLoop<D> {
     fn set_spinning(&mut self, spinning: bool) {
         if self.spinning != spinning {
             self.spinning = spinning;
+            // What it was before may be long ago.
+            self.time = None;
             self.driver.set_spinning(spinning);
         }
     }

@@ -172,11 +172,12 @@ impl Group {
                 visit
             }
             Err(reason) => {
-                self.telling = Some(index);
+                // Another link's handler may have panicked, and nobody has seen to it yet.
+                let before = self.telling.replace(index);
                 drain(session, &reason, |polled| {
                     tell(polled, &mut attended);
                 });
-                self.telling = None;
+                self.telling = before;
                 self.end_live(now, index, &reason, app);
                 Visit::Idle
             }
@@ -192,6 +193,11 @@ impl Group {
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
         if reason.farewell().is_some() {
+            // From here on only events tell of it.
+            let token = self.token_of(index);
+            if let Some(registry) = &self.registry {
+                connection.set_in_poll(true, registry, token);
+            }
             self.put_farewell(index, Handshake::new(connection.stream, connection.address, now + FAREWELL));
         } else {
             self.deregister(&mut connection.stream);

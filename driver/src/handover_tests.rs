@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tcpshm_protocol::Name;
+use tcpshm_protocol::{Name, SessionId};
 
-use crate::handover::{Cargo, Desk, Greeting, GroupId, Inbox, Order, Peer, Roster, Task};
+use crate::handover::{About, Cargo, Desk, Greeting, GroupId, Inbox, Order, Peer, Roster, Task};
 use crate::mailbox::{Ended, Wake};
 use crate::sync::Arc;
 
@@ -81,10 +81,12 @@ fn wake() -> Box<dyn Wake> {
 }
 
 /// A server with two groups, and a link in the first.
+const ABOUT: About = About { session: SessionId::new(7).expect("not 0"), largest: 8 };
+
 fn set_up() -> (Roster<Goods, u32>, Desk<Goods>, Desk<Goods>) {
     let mut roster: Roster<Goods, u32> = Roster::new(wake());
     let [mut first, second] = [(); 2].map(|()| roster.open(wake()));
-    roster.send(first.id(), Thing::new(1), Greeting::Connected(1), 8).unwrap();
+    roster.send(first.id(), Thing::new(1), Greeting::Connected(1), ABOUT).unwrap();
     let taken = first.next();
     assert!(matches!(taken, Some(Order::Take(Thing(_, 1), Greeting::Connected(1)))), "{taken:?}");
     (roster, first, second)
@@ -97,7 +99,7 @@ fn a_word_that_is_crossed_by_the_end_of_its_link_is_about_no_other() {
     first.end(Thing::new(1)).unwrap();
     let Some(Task::Detached(_, waiting)) = roster.next() else { panic!("the session") };
     assert_eq!(waiting, [7]);
-    roster.send(first.id(), Thing::new(2), Greeting::Connected(2), 8).unwrap();
+    roster.send(first.id(), Thing::new(2), Greeting::Connected(2), ABOUT).unwrap();
     // In this order: the request finds nothing, since the next link comes behind it.
     assert!(matches!(first.next(), Some(Order::Lend(_))));
     assert!(matches!(first.next(), Some(Order::Take(Thing(_, 2), _))));
@@ -143,7 +145,7 @@ fn a_group_that_is_gone_gives_back_all_that_was_sent_to_it() {
     assert!(!roster.is_open(id));
     let Some(Task::End(link, None, waiting)) = roster.next() else { panic!("the link") };
     assert_eq!((link.1, waiting), (1, VecDeque::from([7])));
-    let refused = roster.send(id, link, Greeting::Connected(2), 8);
+    let refused = roster.send(id, link, Greeting::Connected(2), ABOUT);
     assert!(refused.is_err() && roster.next().is_none() && roster.count() == 0);
     assert!(roster.is_open(second.id()) && second.next().is_none());
 }
@@ -166,7 +168,7 @@ fn a_server_that_ends_takes_what_was_under_way_and_nothing_more() {
     let tasks = roster.stop(Ended::ShutDown);
     assert!(matches!(
         tasks[..],
-        [Task::Keep(Thing(_, 1), Greeting::Back, _)] | [Task::Decide(Thing(_, 1), _)]
+        [Task::Keep(Thing(_, 1), Greeting::Back, ..)] | [Task::Decide(Thing(_, 1), _)]
     ));
     assert!(matches!(first.next(), Some(Order::Stop(Ended::ShutDown))));
     assert_eq!(first.end(Thing::new(2)), Err(Thing::new(2)));

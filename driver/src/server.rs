@@ -245,11 +245,12 @@ impl Server {
                 visit
             }
             Err(reason) => {
-                self.telling = Some(index);
+                // Another link's handler may have panicked, and nobody has seen to it yet.
+                let before = self.telling.replace(index);
                 drain(session, &reason, |polled| {
                     tell(polled, &mut attended);
                 });
-                self.telling = None;
+                self.telling = before;
                 self.end_live(now, index, &reason, app);
                 Visit::Idle
             }
@@ -271,6 +272,11 @@ impl Server {
         self.live.remove(session.peer());
         self.timers.cancel(index);
         if reason.farewell().is_some() {
+            // From here on only events tell of it.
+            let token = self.token_of(index);
+            if let Some(registry) = &self.registry {
+                connection.set_in_poll(true, registry, token);
+            }
             let handshake = Handshake::new(connection.stream, connection.address, now + FAREWELL);
             self.put_farewell(index, handshake);
         } else {

@@ -21,6 +21,7 @@ carriers! {
     a_link_moves_into_a_group_and_out_again,
     a_held_message_is_good_in_the_next_group,
     moves_that_are_asked_for_at_once_are_made_one_after_the_other,
+    a_move_on_from_the_server_that_is_asked_for_before_it_is_there_is_made,
     a_link_that_closes_as_it_comes_ends_in_its_group,
     the_files_of_a_link_in_a_group_are_watched,
 }
@@ -182,6 +183,22 @@ fn moves_that_are_asked_for_at_once_are_made_one_after_the_other(carrier: Carrie
     camp.stage.exchange("on we go");
     assert_eq!(camp.story(0), ["Fresh".to_owned(), format!("to {second}"), format!("from {second}")]);
     assert_eq!(camp.story(1), [format!("from {first}"), format!("to {first}")]);
+}
+
+fn a_move_on_from_the_server_that_is_asked_for_before_it_is_there_is_made(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let [first, second] = camp.groups;
+    let now = camp.stage.world.now;
+    let server = camp.stage.world.at_server();
+    for to in [GroupId::SERVER, second] {
+        server.driver.move_link(now, &name("client"), to, &mut server.app).unwrap();
+    }
+    camp.stage.world.until("the second one", |world| world.at_group(1).driver.connections() == 1);
+    camp.stage.exchange("on we go");
+    let own = GroupId::SERVER;
+    assert_eq!(camp.story(0), ["Fresh".to_owned(), format!("to {own}")]);
+    assert_eq!(camp.own_story(), [format!("from {first}"), format!("to {second}")]);
+    assert_eq!(camp.story(1), [format!("from {own}")]);
 }
 
 #[test]

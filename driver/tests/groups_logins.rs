@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use support::app::App;
 use support::camp::Camp;
-use support::{Seat, client, name};
+use support::{Seat, client, files, name};
 use tcpshm_driver::protocol::login::CarrierWish;
 use tcpshm_driver::{Carrier, Driver, Group, GroupId, RefusalCode};
 
@@ -20,6 +20,7 @@ carriers! {
     taking_over_again_and_again_with_moves_in_between_loses_and_repeats_nothing,
     a_takeover_that_goes_to_another_group_ends_the_connection_in_the_old_one_first,
     a_second_client_is_refused_and_the_link_stays_in_its_group_undisturbed,
+    who_shows_another_session_is_refused_without_the_group,
     a_copy_is_refused_while_a_move_is_asked_for_and_both_are_done,
     a_login_waits_for_a_group_that_does_not_turn_and_is_answered_when_it_does,
     a_link_that_is_lent_after_the_logins_time_is_over_goes_back,
@@ -135,6 +136,18 @@ fn stranger(camp: &mut Camp) -> tempfile::TempDir {
     directory
 }
 
+/// The client's name with a copy of its file, which was last connected to somebody else.
+fn copy(camp: &mut Camp) -> tempfile::TempDir {
+    const CURRENT: u64 = 1288;
+    let directory = tempfile::tempdir().unwrap();
+    camp.stage.ours.copy_to(directory.path());
+    files::write_at(&files::client_file(directory.path()), CURRENT, &7_u64.to_le_bytes());
+    let mut config = client(directory.path(), camp.stage.client.addresses[0]);
+    config.carrier = CarrierWish::Auto;
+    camp.stage.world.connect(config, App::default());
+    directory
+}
+
 fn a_second_client_is_refused_and_the_link_stays_in_its_group_undisturbed(carrier: Carrier) {
     let mut camp = Camp::over(carrier);
     let _directory = stranger(&mut camp);
@@ -148,14 +161,27 @@ fn a_second_client_is_refused_and_the_link_stays_in_its_group_undisturbed(carrie
     let all = camp.stage.world.clients[1].app.refusals();
     assert!(all.iter().all(|refused| refused.refusal.code == RefusalCode::Busy), "{all:?}");
     assert_eq!(camp.stage.world.clients[0].app.story(), ["Fresh"]);
-    assert_eq!(camp.story(0), ["Fresh"], "it was lent, and nobody has noticed");
+    assert_eq!(camp.story(0), ["Fresh"], "nobody there has noticed");
     assert!(camp.own_story().is_empty());
     assert_eq!(camp.whereabouts(), Some(camp.groups[0]));
 }
 
+fn who_shows_another_session_is_refused_without_the_group(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let group = pause(&mut camp, 0);
+    let _directory = stranger(&mut camp);
+    camp.stage.world.until("refusals", |world| world.clients[1].app.refusals().len() > 3);
+    let all = camp.stage.world.clients[1].app.refusals();
+    assert!(all.iter().all(|refused| refused.refusal.code == RefusalCode::Busy), "{all:?}");
+    camp.stage.world.clients.truncate(1);
+    camp.stage.world.groups[0] = Some(group);
+    camp.stage.exchange("on we go");
+    assert_eq!(camp.story(0), ["Fresh"]);
+}
+
 fn a_copy_is_refused_while_a_move_is_asked_for_and_both_are_done(carrier: Carrier) {
     let mut camp = Camp::over(carrier);
-    let _directory = stranger(&mut camp);
+    let _directory = copy(&mut camp);
     for round in 0..20 {
         let refused = camp.stage.world.clients[1].app.refusals().len();
         let now = camp.stage.world.now;
@@ -196,7 +222,7 @@ fn a_login_waits_for_a_group_that_does_not_turn_and_is_answered_when_it_does(car
 
 fn a_link_that_is_lent_after_the_logins_time_is_over_goes_back(carrier: Carrier) {
     let mut camp = Camp::over(carrier);
-    let directory = stranger(&mut camp);
+    let directory = copy(&mut camp);
     camp.stage.world.until("refusals", |world| world.clients[1].app.refusals().len() > 1);
     let before = camp.stage.world.clients[1].app.refusals().len();
     let group = pause(&mut camp, 0);
@@ -239,7 +265,7 @@ fn two_logins_that_wait_are_answered_in_order(carrier: Carrier) {
     // The first one is still there, as far as the server knows.
     camp.stage.world.cables[0].last().cut_client();
     camp.stage.world.pass(Duration::from_millis(400));
-    let _directory = stranger(&mut camp);
+    let _directory = copy(&mut camp);
     camp.stage.world.pass(Duration::from_millis(400));
     camp.stage.world.groups[0] = Some(group);
     camp.stage.connected();
@@ -255,7 +281,7 @@ fn two_logins_that_wait_are_answered_in_order(carrier: Carrier) {
 
 fn a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched(carrier: Carrier) {
     let mut camp = Camp::over(carrier);
-    let _directory = stranger(&mut camp);
+    let _directory = copy(&mut camp);
     camp.stage.world.until("a refusal", |world| world.clients[1].app.refusals().len() == 1);
     camp.stage.world.at_server().app.panics_when = Some("refused");
     camp.stage.world.tick = Duration::from_millis(1);

@@ -22,6 +22,10 @@ impl Group {
             // Before the link goes anywhere with what that has left.
             self.end_after_panic(app);
         }
+        if self.desk.is_leaving() && !self.is_stopped() {
+            // A handler panicked while it was told of the end.
+            self.end_all(now, app);
+        }
         // Without a registry they wait for the first turn of the loop.
         while self.registry.is_some()
             && let Some(order) = self.desk.next()
@@ -44,11 +48,11 @@ impl Group {
     /// A link has come: the application is told how before it is told anything else of it.
     fn take(&mut self, now: Instant, link: Migrant, greeting: &Greeting<News>, app: &mut impl Handler) {
         let index = self.install(link);
-        self.telling = Some(index);
+        let before = self.telling.replace(index);
         if let Some(session) = self.links.get_mut(index) {
             greet(session, greeting, app);
         }
-        self.telling = None;
+        self.telling = before;
         self.visit_live(now, index, app);
     }
 
@@ -102,11 +106,11 @@ impl Group {
         let Some(index) = self.live.get(peer).copied() else {
             return;
         };
-        self.telling = Some(index);
+        let before = self.telling.replace(index);
         if let Some(session) = self.links.get_mut(index) {
             app.departing(&mut Link::new(session.outbox()), to);
         }
-        self.telling = None;
+        self.telling = before;
         if let Some(Err(link)) = self.remove(index).map(|link| self.desk.depart(link)) {
             // The server has ended meanwhile: it is back, and about to end.
             self.take(now, link, &Greeting::Arrived(self.id()), app);

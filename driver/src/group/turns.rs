@@ -192,7 +192,10 @@ impl Driver for Group {
     }
 
     fn has_work(&self) -> bool {
-        self.desk.has_orders() || self.has_mail() || !self.queue.is_empty()
+        (self.desk.is_leaving() && !self.is_stopped())
+            || self.desk.has_orders()
+            || self.has_mail()
+            || !self.queue.is_empty()
     }
 
     fn is_polling(&self) -> bool {

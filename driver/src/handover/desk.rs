@@ -89,6 +89,11 @@ impl<C: Cargo> Desk<C> {
         }
     }
 
+    /// Whether it has said so.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_leaving
+    }
+
     /// The group takes no more links. What comes all the same goes back.
     pub(crate) fn announce(&mut self) {
         if !std::mem::replace(&mut self.is_leaving, true) {

@@ -28,7 +28,7 @@ use crate::sync::AtomicBool;
 
 pub(crate) use desk::Desk;
 pub(crate) use inbox::Inbox;
-pub(crate) use roster::{Away, Roster, Task};
+pub(crate) use roster::{About, Away, Roster, Task};
 
 /// A group of links with a loop of its own; see [`Group`](crate::Group). It is one of one server only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tcpshm_protocol::Name;
+use tcpshm_protocol::{Name, SessionId};
 
 use super::{Cargo, Desk, Greeting, GroupId, Inbox, Line, Order, Peer, Report};
 use crate::mailbox::{Ended, Wake};
@@ -23,12 +23,19 @@ pub(crate) struct Roster<C: Cargo, W> {
     came: VecDeque<Report<C>>,
 }
 
+/// What the server has to know of a link without having it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) session: SessionId,
+    /// Bytes of the largest message that it sends.
+    pub(crate) largest: u32,
+}
+
 /// A link that is in a group.
 #[derive(Debug)]
 pub(crate) struct Away<W> {
     pub(crate) group: GroupId,
-    /// Bytes of the largest message that it sends.
-    pub(crate) largest: u32,
+    pub(crate) about: About,
     /// Logins under its name, in the order in which they came.
     pub(crate) waiting: VecDeque<W>,
     /// Where it is to move when nothing else is asked.
@@ -49,8 +56,8 @@ enum Asked {
 pub(crate) enum Task<C: Cargo, W> {
     /// The link is here for a moment: let those that wait decide, then [give it back](Roster::give_back).
     Decide(C::Link, Away<W>),
-    /// It is the server's from here on.
-    Keep(C::Link, Greeting<C::News>, VecDeque<W>),
+    /// It is the server's from here on, or until it is moved to the group that was asked for meanwhile.
+    Keep(C::Link, Greeting<C::News>, VecDeque<W>, Option<GroupId>),
     /// Its group is gone, and whoever knew of the connection with it; `Some` if that was nobody yet.
     End(C::Link, Option<Greeting<C::News>>, VecDeque<W>),
     /// It has lost its connection.
@@ -131,9 +138,9 @@ impl<C: Cargo, W> Roster<C, W> {
         group: GroupId,
         link: C::Link,
         greeting: Greeting<C::News>,
-        largest: u32,
+        about: About,
     ) -> Result<(), (C::Link, Greeting<C::News>)> {
-        let away = Away { group, largest, waiting: VecDeque::new(), target: None, asked: None };
+        let away = Away { group, about, waiting: VecDeque::new(), target: None, asked: None };
         self.send_away(link, greeting, away).map_err(|unsent| (unsent.link, unsent.greeting))
     }
 
@@ -260,7 +267,7 @@ impl<C: Cargo, W> Roster<C, W> {
         match report {
             Report::Lent(link) => match self.away.remove(link.peer()) {
                 Some(away) => Some(Task::Decide(link, away)),
-                None => Some(Task::Keep(link, Greeting::Back, VecDeque::new())),
+                None => Some(Task::Keep(link, Greeting::Back, VecDeque::new(), None)),
             },
             Report::Departed(link) => self.go_on(link),
             Report::Ended(session) => {
@@ -283,7 +290,7 @@ impl<C: Cargo, W> Roster<C, W> {
     /// A link has left its group, and goes on to the next one before anything else is done with it.
     fn go_on(&mut self, link: C::Link) -> Option<Task<C, W>> {
         let Some(mut away) = self.away.remove(link.peer()) else {
-            return Some(Task::Keep(link, Greeting::Back, VecDeque::new()));
+            return Some(Task::Keep(link, Greeting::Back, VecDeque::new(), None));
         };
         let from = away.group;
         if let Some(Asked::Depart(target)) = away.asked.take() {
@@ -291,7 +298,8 @@ impl<C: Cargo, W> Roster<C, W> {
         }
         let greeting = Greeting::Arrived(from);
         if away.group == GroupId::SERVER {
-            return Some(Task::Keep(link, greeting, away.waiting));
+            let next = away.target.filter(|target| *target != GroupId::SERVER);
+            return Some(Task::Keep(link, greeting, away.waiting, next));
         }
         let unsent = self.send_away(link, greeting, away).err()?;
         Some(Task::End(unsent.link, Some(unsent.greeting), unsent.away.waiting))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tcpshm_protocol::login::{
     Carrier, Confirm, Outcome, Ready, Record, Refusal, RefusalCode, Streams, Verdict, decide, limits_agreed,
 };
-use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Survey, Undelivered};
+use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Standing, Survey, Undelivered};
 use tcpshm_shm::{FileError, MappedSession, PeerFile};
 
 use super::Server;
@@ -99,11 +99,14 @@ impl Server {
             // Its client was told to forget it, and this comes late.
             return Err(Refusal::new(RefusalCode::ProposalDead, "it was refused before").into());
         }
+        let streams = limits_agreed(&admitted.hello.limits, &self.config.link.limits)
+            .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
+        if let Some(session) = self.session_away(client) {
+            return Err(self.refuse_stranger(client, session, confirm, &streams, app).into());
+        }
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
         let holdings = self.holdings(client, confirm).map_err(|error| storage(error, app))?;
         let record = holdings.as_ref().map(|holdings| &holdings.record);
-        let streams = limits_agreed(&admitted.hello.limits, &self.config.link.limits)
-            .map_err(|error| Refusal::new(RefusalCode::LimitsShrunk, error))?;
         let live = self.live.contains_key(client);
         if self.is_copy(client, confirm) {
             let refusal = Refusal::new(RefusalCode::Busy, "its client runs on the original of these files");
@@ -140,6 +143,34 @@ impl Server {
         self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
+    }
+
+    /// The answer to somebody who says the name of a link that is in a group, and shows another session than its own: the
+    /// same as if it were here.
+    fn refuse_stranger(
+        &mut self,
+        client: &Name,
+        session: SessionId,
+        confirm: &Confirm,
+        streams: &Streams,
+        app: &mut impl Handler,
+    ) -> Refusal {
+        let record = Record {
+            session,
+            current: None,
+            previous: None,
+            previous_sent: Position::ZERO,
+            standing: Standing::START,
+            delivered: Position::ZERO,
+            lands_on_frame: false,
+        };
+        let verdict = decide(confirm, Some(&record), streams, true, false);
+        if verdict == Verdict::ProposalDead
+            && let Some(dead) = confirm.proposed
+        {
+            self.logins.bury(client, dead.session);
+        }
+        self.refusal(client, &verdict, confirm, None, app)
     }
 
     /// Whether a link under the name is live on shared memory, and this login comes from somewhere else: a client

@@ -36,7 +36,7 @@ impl Server {
     /// How it stands.
     pub fn counters(&self) -> ServerCounters {
         let refused = self.counters.refused.clone();
-        let (connected, detached) = (self.live.len(), self.detached.len());
+        let (connected, detached) = (self.connections(), self.detached.len());
         ServerCounters { connected, detached, leaving: self.farewells, refused }
     }
 }

@@ -8,13 +8,13 @@ use std::io;
 use std::time::Instant;
 
 use mio::{Registry, Token};
-use tcpshm_protocol::Name;
+use tcpshm_protocol::{Name, SessionId};
 
 use super::Server;
 use crate::freight::{Freight, Migrant, News};
 use crate::group::Group;
 use crate::handler::{Handler, LoginAttempt};
-use crate::handover::{Away, Greeting, GroupId, Peer, Roster, Task};
+use crate::handover::{About, Away, Greeting, GroupId, Peer, Roster, Task};
 use crate::link::Link;
 use crate::mailbox::{Ended, Mailbox};
 use crate::places::Admitted;
@@ -96,6 +96,8 @@ impl Server {
         to: GroupId,
         app: &mut impl Handler,
     ) -> Result<(), MoveError> {
+        // A handler may have panicked while a link was here to be decided about.
+        self.finish_visit(now, app);
         let open = |groups: &Groups| groups.roster.is_open(to);
         if to != GroupId::SERVER && !self.groups.as_deref().is_some_and(open) {
             return Err(MoveError::NoGroup(to));
@@ -107,11 +109,11 @@ impl Server {
         if to == GroupId::SERVER {
             return Ok(());
         }
-        self.telling = Some(index);
+        let before = self.telling.replace(index);
         if let Some(session) = self.links.get_mut(index) {
             app.departing(&mut Link::new(session.outbox()), to);
         }
-        self.telling = None;
+        self.telling = before;
         if let Some(link) = self.take_out(index) {
             self.send_to(now, to, link, Greeting::Arrived(GroupId::SERVER), app);
         }
@@ -134,6 +136,11 @@ impl Server {
     /// How many links are in groups.
     pub(super) fn connections_away(&self) -> usize {
         self.groups.as_ref().map_or(0, |groups| groups.roster.count())
+    }
+
+    /// The session of a link that is in a group.
+    pub(super) fn session_away(&self, client: &Name) -> Option<SessionId> {
+        Some(self.groups.as_ref()?.roster.away(client)?.about.session)
     }
 
     pub(super) fn is_away(&self, client: &Name) -> bool {
@@ -171,11 +178,11 @@ impl Server {
     ) {
         self.deregister(&mut link.live.connection.stream);
         self.attach_mail(&mut link);
-        let largest = link.session.header().outgoing.largest();
+        let about = About { session: link.session.id(), largest: link.session.header().outgoing.largest() };
         let Some(groups) = &mut self.groups else {
             return self.end_gone(now, link, Some(&greeting), app);
         };
-        if let Err((link, greeting)) = groups.roster.send(group, link, greeting, largest) {
+        if let Err((link, greeting)) = groups.roster.send(group, link, greeting, about) {
             self.end_gone(now, link, Some(&greeting), app);
         }
     }
@@ -209,7 +216,7 @@ impl Server {
         if let Some(mailbox) = groups.mailboxes.get(client) {
             return Some(Sender::new(mailbox));
         }
-        let largest = groups.roster.away(client)?.largest;
+        let largest = groups.roster.away(client)?.about.largest;
         let mail = Shelf::new(client, bounds, largest);
         let sender = mail.sender();
         groups.mailboxes.insert(client.clone(), Arc::clone(mail.mailbox()));
@@ -218,6 +225,16 @@ impl Server {
             self.take_mail(Some(mail), client);
         }
         Some(sender)
+    }
+
+    /// Sends a mailbox to where its link is. If that does not take it, it is due again in the next turn.
+    pub(super) fn send_mail_after(&mut self, peer: &Name) {
+        let (Some(post), Some(groups)) = (&mut self.post, &mut self.groups) else { return };
+        let Some(mail) = post.lend(peer) else { return };
+        groups.mailboxes.insert(peer.clone(), Arc::clone(mail.mailbox()));
+        if let Err(mail) = groups.roster.forward_mail(mail) {
+            self.take_mail(Some(mail), peer);
+        }
     }
 
     // ---- turns ----

@@ -127,8 +127,8 @@ impl Server {
                     post.deliver(number, &mut session.outbox());
                 }
             }
-            // Its group is gone, and it is on its way here.
-            Ok(false) if away => post.put_off(number),
+            // Its group was gone. The link is in another one by now, or what brings it is in the next reports.
+            Ok(false) if away => self.send_mail_after(peer),
             Ok(false) => post.refuse(number, NotAccepted::NoFile),
             Err(error) => {
                 post.refuse(number, NotAccepted::NoFile);

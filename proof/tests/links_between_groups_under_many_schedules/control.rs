@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use shuttle::sync::{Arc, Mutex};
 use shuttle::thread;
+use tcpshm_protocol::SessionId;
 
-use crate::handover::{Away, Greeting, GroupId, Roster, Task};
+use crate::handover::{About, Away, Greeting, GroupId, Roster, Task};
 use crate::link::{Disk, File, Live, Model, Parted, Post, peer};
 use crate::mailbox::{Bell, Bounds, Delivery, Ended, Mailbox, Standing};
 use crate::poll::{Poll, Waker, Wire};
@@ -201,7 +202,8 @@ impl Control {
         let Some(group) = group else {
             return self.end_gone(*link, VecDeque::new());
         };
-        if let Err((link, _)) = self.roster.send(group, link, Greeting::Connected(self.connections), 8) {
+        let about = About { session: SessionId::new(7).expect("not 0"), largest: 8 };
+        if let Err((link, _)) = self.roster.send(group, link, Greeting::Connected(self.connections), about) {
             self.end_gone(*link, VecDeque::new());
         }
     }

@@ -32,8 +32,13 @@ impl Server {
                     }
                     self.finish_visit(now, app);
                 }
-                Task::Keep(link, greeting, waiting) => {
+                Task::Keep(link, greeting, waiting, next) => {
+                    let peer = link.peer().clone();
                     self.keep(now, link, &greeting, app);
+                    if let Some(next) = next {
+                        // If it has ended as it came, or that group is gone, nothing is moved.
+                        let _ = self.move_link(now, &peer, next, app);
+                    }
                     self.decide_all(now, waiting, app);
                 }
                 Task::End(link, greeting, waiting) => {
@@ -115,11 +120,11 @@ impl Server {
         app: &mut impl Handler,
     ) {
         let index = self.install(link);
-        self.telling = Some(index);
+        let before = self.telling.replace(index);
         if let Some(session) = self.links.get_mut(index) {
             greet(session, greeting, app);
         }
-        self.telling = None;
+        self.telling = before;
         self.visit_live(now, index, app);
     }
 
@@ -157,7 +162,7 @@ impl Server {
         self.finish_visit(now, app);
         for task in self.close_groups(Ended::ShutDown) {
             match task {
-                Task::Keep(link, greeting, _) => self.keep(now, link, &greeting, app),
+                Task::Keep(link, greeting, ..) => self.keep(now, link, &greeting, app),
                 Task::Decide(link, _) => drop(self.install(link)),
                 Task::End(link, greeting, _) => self.end_gone(now, link, greeting.as_ref(), app),
                 Task::Detached(Parted { session, mail }, _) => {

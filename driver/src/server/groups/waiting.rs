@@ -11,14 +11,19 @@ use crate::handler::Handler;
 use crate::places::{Pending, Place, Places};
 
 impl Server {
-    /// Has the link brought that a Confirm is about, if it is in a group. Returns the login if it need not wait.
+    /// Has the link brought that a Confirm is about, if it is in a group. Returns the login if it need not wait: so for one
+    /// that shows another session, which is refused whatever the link has come to. A name alone fetches nothing.
     pub(in super::super) fn wait_for_link(
         &mut self,
         index: usize,
         mut pending: Box<Pending>,
         confirm: Confirm,
     ) -> Option<(Box<Pending>, Confirm)> {
-        let client = pending.name().filter(|client| self.is_away(client)).cloned();
+        let shows = |session| {
+            confirm.held.is_some_and(|held| held.session == session)
+                || confirm.proposed.is_some_and(|proposed| proposed.session == session)
+        };
+        let client = pending.name().filter(|client| self.session_away(client).is_some_and(shows)).cloned();
         let Some((client, groups)) = client.zip(self.groups.as_mut()) else {
             return Some((pending, confirm));
         };
