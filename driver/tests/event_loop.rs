@@ -200,6 +200,19 @@ fn a_loop_that_spins_knows_the_time_whatever_its_handlers_take() {
 }
 
 #[test]
+fn a_loop_that_spins_again_knows_what_time_it_is_by_now() {
+    let puppet = Puppet::new(false, Duration::ZERO, None);
+    let mut event_loop = EventLoop::new(puppet, || CLOCK.get()).unwrap().with_idle(IdleStrategy::Spin);
+    for _ in 0..3 {
+        event_loop.spin_turn(&mut App::default()).unwrap();
+        CLOCK.set(CLOCK.get() + Duration::from_secs(60));
+        event_loop.turn(&mut App::default(), None).unwrap();
+        event_loop.spin_turn(&mut App::default()).unwrap();
+        assert_eq!(event_loop.driver().spun_at.last(), Some(&CLOCK.get()));
+    }
+}
+
+#[test]
 fn a_turn_ends_after_its_share_of_time_or_polls_whatever_comes() {
     type Loop = EventLoop<Puppet>;
     // One more to see what came while the loop waited.

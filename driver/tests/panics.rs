@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::app::{App, Habit, Note};
 use support::stage::Stage;
 use support::{client, name};
-use tcpshm_driver::{Carrier, Delivered};
+use tcpshm_driver::{Carrier, Delivered, Driver};
 
 carriers! {
     a_panic_ends_one_connection_and_leaves_the_message_to_be_stepped_over,
@@ -94,4 +94,32 @@ fn a_client_survives_its_handler_too(carrier: Carrier) {
     stage.world.clients[0].driver.link(now).unwrap().consume_through(position).unwrap();
     stage.world.until("the rest", |world| world.clients[0].app.texts() == ["first", "behind it"]);
     stage.exchange("on we go");
+}
+
+#[test]
+fn a_panic_over_shared_memory_is_not_forgotten_for_the_end_of_another_link() {
+    let mut stage = Stage::over(Carrier::Shm);
+    let directory = tempfile::tempdir().unwrap();
+    let mut other = client(directory.path(), stage.client.addresses[0]);
+    other.link.name = "other".parse().unwrap();
+    stage.world.connect(other, App::default());
+    stage.world.until("the other link", |world| world.clients[1].driver.is_connected());
+
+    stage.world.at_server().app.panics_at = Some(b"poison".to_vec());
+    stage.world.send(0, b"poison");
+    until_it_panics(&mut stage);
+    // The host goes on, and the first that it does is to see that the other client has gone without a word.
+    stage.world.clients.truncate(1);
+    let now = stage.world.now;
+    let server = stage.world.at_server();
+    for _ in 0..1000 {
+        server.driver.spin(now, &mut server.app);
+        if server.app.endings().len() == 2 {
+            break;
+        }
+    }
+    let mut endings = server.app.endings();
+    endings.sort_unstable();
+    assert_eq!(endings, ["Cut", "HandlerPanicked"]);
+    unconsumed(&server.app);
 }
