@@ -55,6 +55,16 @@ pub(crate) enum Failure {
         /// How many.
         missing: u64,
     },
+    /// A file that was being sent was replaced, or one that was not the last has grown.
+    #[error(
+        "an interrupted run had sent {bytes} bytes of {files}, and these are not what they were: nobody can tell where it stood; --restart sends all"
+    )]
+    InputChanged {
+        /// Which.
+        files: String,
+        /// Up to where.
+        bytes: u64,
+    },
     /// The last run with these names was interrupted in another input.
     #[error(
         "a run that was interrupted had sent {bytes} bytes of {files}: send the rest of that first, or forget it with --restart"

@@ -137,6 +137,16 @@ fn nobody_reading_is_no_failure() {
 }
 
 #[test]
+fn a_core_that_there_is_not_is_one_line_and_nothing_is_started() {
+    for cores in ["0,1023", "5000,0"] {
+        let output = Running::start(&mut tcpshm(["bench", "--cores", cores])).finish();
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
+        let said = text(&output.stderr);
+        assert!(said.lines().count() == 1 && said.contains("may not use core"), "{said}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_one_line_and_status_2() {
     for wrong in [
         &["bench", "--rate", "0"][..],

@@ -96,6 +96,19 @@ fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[test]
+fn a_count_that_was_not_reached_is_status_130() {
+    let home = home();
+    // Somebody is there, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let running =
+        Running::start(&mut tcpshm(["ping", "--count", "1", "--dir", argument(home.path()), &address]));
+    let _accepted = listener.accept().unwrap();
+    running.signal(Signal::INT);
+    assert_eq!(running.finish().status.code(), Some(130));
+}
+
+#[test]
 fn wrong_arguments_are_one_line_and_status_2() {
     for wrong in [
         &["ping", "somewhere"][..],

@@ -58,7 +58,7 @@ fn what_goes_in_comes_out_whichever_side_dials_and_over_both_carriers() {
             assert!(recv.stdout == input, "{carrier}: {} of {} bytes", recv.stdout.len(), input.len());
             assert_eq!(document(&text(&send.stdout))["bytes"], input.len());
             // Nothing is left to be mended.
-            assert!(!home.path().join("c~send.journal").exists());
+            assert!(!home.path().join("c~send.send.journal").exists());
         }
     }
 }
@@ -264,6 +264,63 @@ fn a_second_peer_is_told_whose_link_it_is() {
     assert!(text(&output.stderr).contains("this end of the link is for me"), "{output:?}");
     recv.signal(Signal::INT);
     assert_eq!(recv.finish().status.code(), Some(130));
+}
+
+#[test]
+fn of_several_that_come_at_once_one_is_taken_and_the_others_lose_nothing() {
+    let home = home();
+    let address = free_address();
+    let recv = || Running::start(&mut command("recv", ["--listen", &address], home.path(), &[]));
+    let mut running = recv();
+    until("its lock", || home.path().join("s~recv.lock").exists());
+    // So that all of them are there when it looks.
+    running.signal(Signal::STOP);
+    let names = ["b", "c", "d"];
+    let input = |name: &str| (0..2_000).map(|line| format!("{name} {line}\n")).collect::<String>();
+    let senders = names.map(|name| {
+        let path = home.path().join(name);
+        fs::write(&path, input(name)).unwrap();
+        let more = ["--name", name, argument(&path)];
+        Running::start(&mut command("send", ["--connect", &address], home.path(), &more))
+    });
+    until("all senders", || names.iter().all(|name| home.path().join(format!("c~{name}.lock")).exists()));
+    running.signal(Signal::CONT);
+    let mut received: Vec<String> = Vec::new();
+    for _ in names {
+        let output = running.finish();
+        assert_eq!(output.status.code(), Some(0), "{:?}", text(&output.stderr));
+        received.push(text(&output.stdout));
+        running = recv();
+    }
+    drop(running);
+    received.sort_unstable();
+    assert!(received == names.map(input), "{:?}", received.iter().map(String::len).collect::<Vec<_>>());
+    for sender in senders {
+        let output = sender.finish();
+        assert_eq!(output.status.code(), Some(0), "{:?}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn an_input_that_was_replaced_or_grew_in_the_middle_is_not_gone_on_with() {
+    let home = home();
+    let address = free_address();
+    let inputs = ["first", "second"].map(|name| home.path().join(name));
+    for path in &inputs {
+        fs::write(path, "a line\n".repeat(400_000)).unwrap();
+    }
+    let files = [argument(&inputs[0]), argument(&inputs[1])];
+    let send = || command("send", ["--connect", &address], home.path(), &files);
+    let recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &["--count", "100"]));
+    let sender = Running::start(&mut send());
+    assert_eq!(recv.finish().status.code(), Some(0));
+    until("the journal", || home.path().join("c~send.send.journal").exists());
+    drop(sender);
+    fs::write(&inputs[0], "a line\n".repeat(400_001)).unwrap();
+    let _recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &[]));
+    let output = Running::start(&mut send()).finish();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("not what they were"), "{:?}", text(&output.stderr));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -38,6 +39,8 @@ impl Server {
             .args(["--idle", idle.get_name(), "--core", &plan.core.to_string()])
             .arg("--dir")
             .arg(&plan.dir)
+            // A terminal's Ctrl-C is for the bench, which still waits for answers.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

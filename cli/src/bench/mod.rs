@@ -110,7 +110,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         Some(cores) => cores,
         None => Cores::find().map_err(Failure::call("finding two cores"))?,
     };
-    Cores::pin(cores.near).map_err(Failure::call("staying on a core"))?;
+    // Before anything is started there, it is seen that it can be.
+    for core in [cores.far, cores.near] {
+        Cores::pin(core).map_err(Failure::call("staying on a core"))?;
+    }
     let idle = options.idle.unwrap_or(if cores.is_one() { IdleChoice::Sleep } else { IdleChoice::Spin });
     let pace = options.rate.map_or(Pace::Window(options.window), Pace::Rate);
     // Of another machine nothing here is the floor.

@@ -47,7 +47,9 @@ pub(super) fn checks(directory: &Path) -> Vec<Check> {
             sum.held += u64::from(held);
         } else if let Some(link) = LinkName::parse(name.as_bytes()) {
             sum.checks.extend(form(&path, &found));
-            sum.link(&path, &link);
+            if found.is_file() {
+                sum.link(&path, &link);
+            }
         } else if path.extension().is_some_and(|extension| extension == "journal") {
             sum.checks.extend(journal(&path));
         } else {
@@ -133,6 +135,10 @@ fn waiting(finding: &Finding) -> u64 {
 /// What keeps a file from being opened, whatever is in it.
 fn form(path: &Path, found: &Metadata) -> Option<Check> {
     let (path, mode) = (path.display(), found.mode() & 0o7777);
+    if !found.is_file() {
+        let text = format!("{path}: no regular file");
+        return Some(Check::problem("link file", text, "it is refused: move it away"));
+    }
     if found.uid() != geteuid().as_raw() {
         let text = format!("{path}: of user {}", found.uid());
         return Some(Check::problem(
@@ -164,7 +170,7 @@ fn journal(path: &Path) -> Option<Check> {
     let entry: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     // A receiver's stays for its next run.
     let file = entry.get("file")?.as_str()?.to_owned();
-    let sends = path.file_name()?.to_string_lossy().contains("~send") || entry["messages"] != 0;
+    let sends = path.file_name()?.to_string_lossy().ends_with(".send.journal") || entry["messages"] != 0;
     sends.then(|| {
         let text = format!("{}: a run with {file} was interrupted, or goes on", path.display());
         Check::note("journal", text, "start it again with the same arguments: it goes on where it was")

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use tcpshm_support::screen::Screen;
+
 use crate::arguments::BAD_ANSWER;
 use crate::failure::Failure;
 use crate::look::{LinkFile, LookError};
@@ -74,9 +76,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let mut output = Output::new();
     let extent = Extent { messages: if options.all { usize::MAX } else { options.limit }, hex: options.hex };
-    let mut all_sound = true;
+    let (mut all_sound, mut all_read) = (true, true);
     for (number, path) in options.files.iter().enumerate() {
-        let finding = examine(path)?;
+        let finding = match examine(path) {
+            Ok(finding) => finding,
+            // The others are looked at all the same.
+            Err(failure) if options.verify => {
+                Screen::new().line(format_args!("tcpshm: {failure}"));
+                all_read = false;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         all_sound &= finding.verdict == Verdict::Sound;
         if options.verify && options.json {
             output.json(&show::brief(&finding))?;
@@ -94,7 +105,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
     }
     output.flush()?;
-    Ok(if all_sound { ExitCode::SUCCESS } else { ExitCode::from(BAD_ANSWER) })
+    Ok(match (all_sound, all_read) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::FAILURE,
+        (false, _) => ExitCode::from(BAD_ANSWER),
+    })
 }
 
 /// Everything about one file; an error only if it cannot be read.

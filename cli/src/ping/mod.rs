@@ -15,7 +15,7 @@ use tcpshm_support::choices::{CarrierChoice, IdleChoice};
 use tcpshm_support::screen::grouped;
 use tcpshm_support::stop::Stop;
 
-use crate::arguments::default_directory;
+use crate::arguments::{STOPPED, default_directory};
 use crate::failure::Failure;
 use crate::meter::HEADING;
 use crate::output::Output;
@@ -116,7 +116,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if app.answered() > 0 || ended.is_ok() {
         report.summarise(&app)?;
     }
-    ended.map(|()| ExitCode::SUCCESS)
+    let done = options.count.is_none() || app.is_done();
+    ended.map(|()| if done { ExitCode::SUCCESS } else { ExitCode::from(STOPPED) })
 }
 
 /// What is shown while it runs, and at the end.

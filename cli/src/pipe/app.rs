@@ -39,6 +39,10 @@ pub(crate) struct EndApp<T> {
 
 impl<T: Taker> Handler for EndApp<T> {
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
+        if !self.is_ours(link) {
+            // It stays where it is.
+            return;
+        }
         if self.taker.take(link, &received) {
             // In order, and nothing is ever held: it cannot be refused.
             let _ = link.consume(received);
@@ -57,11 +61,16 @@ impl<T: Taker> Handler for EndApp<T> {
         }
     }
 
-    fn writable(&mut self, _: &mut Link<'_>) {
-        self.roomy = true;
+    fn writable(&mut self, link: &mut Link<'_>) {
+        self.roomy |= self.is_ours(link);
     }
 
     fn connected(&mut self, link: &mut Link<'_>, _: &Connected) {
+        if self.peer.is_some() && !self.is_ours(link) {
+            // It was let in before another one was there, and this end has one link.
+            link.close();
+            return;
+        }
         self.peer = Some(link.peer().clone());
         self.connected = true;
         self.logins += 1;
@@ -70,13 +79,19 @@ impl<T: Taker> Handler for EndApp<T> {
         self.said = None;
     }
 
-    fn disconnected(&mut self, _: &mut Link<'_>, _: &Disconnected) {
+    fn disconnected(&mut self, link: &mut Link<'_>, _: &Disconnected) {
+        if !self.is_ours(link) {
+            return;
+        }
         // It comes back by itself; if it does not, `look` says so.
         self.connected = false;
         self.heard = Instant::now();
     }
 
-    fn reset(&mut self, _: &mut Link<'_>, report: &ResetReport) {
+    fn reset(&mut self, link: &mut Link<'_>, report: &ResetReport) {
+        if self.peer.is_some() && !self.is_ours(link) {
+            return;
+        }
         self.screen.line(format_args!("tcpshm: {}", events::reset(report)));
         self.reset = Some(ResetReport {
             peer: report.peer.clone(),
@@ -127,6 +142,11 @@ impl<T> EndApp<T> {
             heard: Instant::now(),
             said: None,
         }
+    }
+
+    /// Whether this is the one link of this end.
+    fn is_ours(&self, link: &Link<'_>) -> bool {
+        self.peer.as_ref() == Some(link.peer())
     }
 
     /// Says something about the other side, unless that was the last thing said about it.

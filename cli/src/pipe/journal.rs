@@ -34,7 +34,13 @@ pub(crate) struct Entry {
     pub(crate) end: bool,
     /// Which file.
     pub(crate) file: String,
+    /// The inputs, in order, as they were when the run began.
+    #[serde(default)]
+    pub(crate) inputs: Vec<Identity>,
 }
+
+/// Which file an input is: device, number and bytes.
+pub(crate) type Identity = (u64, u64, u64);
 
 impl Entry {
     /// Whether it is about this session.
@@ -117,6 +123,7 @@ mod tests {
             messages_after: 4,
             end: false,
             file: file.to_owned(),
+            inputs: vec![(1, 2, 3)],
         };
         journal.write(&entry(16, "a much longer name")).unwrap();
         journal.write(&entry(8, "a")).unwrap();

@@ -1,5 +1,6 @@
 //! Sends an input through a link: the loop of `send` and `replay`.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tcpshm_support::stop::Stop;
 use super::app::{EndApp, Taker};
 use super::format::{Format, Piece};
 use super::input::Input;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Identity, Journal};
 use super::{END, End, EndOptions};
 use crate::arguments::STOPPED;
 use crate::failure::Failure;
@@ -76,6 +77,7 @@ struct Sending<'t, D> {
     journal: Option<Journal>,
     /// The input, as it is known in the journal.
     files: String,
+    inputs: Vec<Identity>,
     /// Once the link is known.
     input: Option<Input>,
     session: Option<SessionId>,
@@ -96,14 +98,19 @@ impl<'t, D: End> Sending<'t, D> {
         let waker = Waker::new(events.registry(), INPUT).map_err(Failure::call("epoll"))?;
         let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
         let answers = Answers { dropped: task.drops_answers };
-        let journal = (!task.files.is_empty()).then(|| Journal::new(&task.end.dir, owner));
+        // Where a pipe stood nobody can tell later.
+        let inputs = identities(&task.files)?;
+        let lasts = inputs.as_ref().is_some_and(|inputs| !inputs.is_empty());
+        let journal = lasts.then(|| Journal::new(&task.end.dir, &format!("{owner}.send")));
+        let inputs = inputs.unwrap_or_default();
         let mut sending = Self {
             task,
             events,
             app: EndApp::new(answers, task.end.peer.clone()),
             waker: Arc::new(waker),
             journal,
-            files: names(&task.files)?,
+            files: names(&task.files),
+            inputs,
             input: None,
             session: None,
             bytes: 0,
@@ -183,6 +190,9 @@ impl<'t, D: End> Sending<'t, D> {
                 if entry.file != self.files {
                     return Err(Failure::OtherInput { files: entry.file, bytes: entry.before });
                 }
+                if !is_continued(&entry.inputs, &self.inputs) {
+                    return Err(Failure::InputChanged { files: entry.file, bytes: entry.before });
+                }
                 if !entry.is_of(session) {
                     return Err(Failure::BeganAnew { session, bytes: entry.before });
                 }
@@ -222,6 +232,7 @@ impl<'t, D: End> Sending<'t, D> {
                 messages_after: after.messages,
                 end,
                 file: self.files.clone(),
+                inputs: self.inputs.clone(),
             };
             journal.write(&entry).map_err(Failure::path(journal.path().to_owned()))?;
         }
@@ -324,11 +335,45 @@ fn lay_out(
 }
 
 /// The input, as it is known in a journal.
-fn names(files: &[PathBuf]) -> Result<String, Failure> {
-    let mut names = Vec::new();
+fn names(files: &[PathBuf]) -> String {
+    // What is no file has no other name than the one that was typed.
+    let whole = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string();
+    files.iter().map(whole).collect::<Vec<_>>().join(" ")
+}
+
+/// Which files the inputs are; `None` if one of them is a pipe or the like.
+fn identities(files: &[PathBuf]) -> Result<Option<Vec<Identity>>, Failure> {
+    let mut found = Vec::new();
     for path in files {
-        let whole = path.canonicalize().map_err(Failure::path(path))?;
-        names.push(whole.display().to_string());
+        let metadata = path.metadata().map_err(Failure::path(path))?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        found.push((metadata.dev(), metadata.ino(), metadata.len()));
     }
-    Ok(names.join(" "))
+    Ok(Some(found))
+}
+
+/// Whether what was sent of the inputs is still where it was: they are the same files, and only the last of them may have
+/// grown, since a place behind it would be another one.
+fn is_continued(before: &[Identity], now: &[Identity]) -> bool {
+    let same = |(number, (old, new)): (usize, (&Identity, &Identity))| {
+        (old.0, old.1) == (new.0, new.1) && (old.2 == new.2 || number + 1 == now.len())
+    };
+    before.len() == now.len() && before.iter().zip(now).enumerate().all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_continued_where_only_the_end_of_the_last_file_has_changed() {
+        let before = [(1, 10, 100), (1, 11, 100)];
+        assert!(is_continued(&before, &before));
+        assert!(is_continued(&before, &[(1, 10, 100), (1, 11, 200)]));
+        assert!(!is_continued(&before, &[(1, 10, 101), (1, 11, 100)]), "grown before the last");
+        assert!(!is_continued(&before, &[(1, 10, 100), (1, 12, 100)]), "another file of the name");
+        assert!(!is_continued(&before, &before[..1]));
+    }
 }

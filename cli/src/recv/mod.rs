@@ -99,7 +99,7 @@ impl<'o, D: End> Receiving<'o, D> {
         let waker = Waker::new(events.registry(), WRITTEN).map_err(Failure::call("epoll"))?;
         let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
         let target = match &options.output {
-            Some(path) => Target::file(path, &options.end.dir, &format!("{side}~{name}"))?,
+            Some(path) => Target::file(path, &options.end.dir, &format!("{side}~{name}.recv"))?,
             None => Target::Output,
         };
         let taking = Taking::new(options.count, options.forever, options.json);

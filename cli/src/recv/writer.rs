@@ -57,6 +57,7 @@ impl Target {
                     messages_after: block.messages,
                     end: false,
                     file: name.clone(),
+                    inputs: Vec::new(),
                 };
                 let path = journal.path().to_owned();
                 journal.write(&entry).map_err(Failure::path(path))?;

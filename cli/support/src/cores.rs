@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
 
@@ -30,15 +31,28 @@ impl Cores {
 
     /// Keeps the calling thread, and threads and processes it starts, on one core.
     pub fn pin(core: usize) -> io::Result<()> {
+        let none =
+            || io::Error::new(io::ErrorKind::InvalidInput, format!("this process may not use core {core}"));
+        if core >= CpuSet::MAX_CPU {
+            return Err(none());
+        }
         let mut cores = CpuSet::new();
         cores.set(core);
-        Ok(sched_setaffinity(None, &cores)?)
+        sched_setaffinity(None, &cores)
+            .map_err(|error| if error == Errno::INVAL { none() } else { error.into() })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_core_that_there_is_not_is_an_error_however_large_its_number() {
+        for core in [CpuSet::MAX_CPU - 1, CpuSet::MAX_CPU, usize::MAX] {
+            assert_eq!(Cores::pin(core).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+    }
 
     #[test]
     fn a_pinned_thread_may_use_its_core_only() {
