@@ -76,7 +76,7 @@ impl SocketFloor {
 impl Subject for SocketFloor {
     fn run(&mut self, plan: Plan) -> io::Result<&Course> {
         self.far.run(Station::Socket)?;
-        Ok(self.client.run(plan))
+        self.client.run(plan)
     }
 
     fn course(&self) -> &Course {
