@@ -5,7 +5,7 @@ use std::time::Instant;
 use tcpshm_protocol::login::{
     Carrier, Confirm, Outcome, Ready, Record, Refusal, RefusalCode, Streams, Verdict, decide, limits_agreed,
 };
-use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Standing, Survey, Undelivered};
+use tcpshm_protocol::{Grant, Header, Name, Position, Role, SessionId, Survey, Undelivered};
 use tcpshm_shm::{FileError, MappedSession, PeerFile};
 
 use super::Server;
@@ -43,7 +43,7 @@ impl From<Refusal> for NotNow {
 }
 
 /// What the server holds under a link's names.
-struct Holdings {
+pub(super) struct Holdings {
     header: Header,
     record: Record,
     undelivered: Undelivered,
@@ -143,34 +143,6 @@ impl Server {
         self.reset_tokens.void(client);
         self.logins.overtake(client, admitted.order);
         Ok(accepted)
-    }
-
-    /// The answer to somebody who says the name of a link that is in a group, and shows another session than its own: the
-    /// same as if it were here.
-    fn refuse_stranger(
-        &mut self,
-        client: &Name,
-        session: SessionId,
-        confirm: &Confirm,
-        streams: &Streams,
-        app: &mut impl Handler,
-    ) -> Refusal {
-        let record = Record {
-            session,
-            current: None,
-            previous: None,
-            previous_sent: Position::ZERO,
-            standing: Standing::START,
-            delivered: Position::ZERO,
-            lands_on_frame: false,
-        };
-        let verdict = decide(confirm, Some(&record), streams, true, false);
-        if verdict == Verdict::ProposalDead
-            && let Some(dead) = confirm.proposed
-        {
-            self.logins.bury(client, dead.session);
-        }
-        self.refusal(client, &verdict, confirm, None, app)
     }
 
     /// Whether a link under the name is live on shared memory, and this login comes from somewhere else: a client
@@ -380,7 +352,7 @@ impl Server {
     }
 
     /// The refusal for a verdict that is no acceptance. Where a policy may end the matter, it is asked.
-    fn refusal(
+    pub(super) fn refusal(
         &mut self,
         client: &Name,
         verdict: &Verdict,

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use tcpshm_protocol::login::Confirm;
+use tcpshm_protocol::login::{Confirm, Record, Refusal, Streams, Verdict, decide};
+use tcpshm_protocol::{Name, Position, SessionId, Standing};
 
 use super::super::Server;
 use super::{Visit, Waiting};
@@ -33,6 +34,34 @@ impl Server {
         let places = &mut self.places;
         groups.roster.wait(&client, waiting, |waiting| still_waits(places, *waiting));
         None
+    }
+
+    /// The answer to somebody who says the name of a link that is in a group, and shows another session than its own: the
+    /// same as if it were here.
+    pub(in super::super) fn refuse_stranger(
+        &mut self,
+        client: &Name,
+        session: SessionId,
+        confirm: &Confirm,
+        streams: &Streams,
+        app: &mut impl Handler,
+    ) -> Refusal {
+        let record = Record {
+            session,
+            current: None,
+            previous: None,
+            previous_sent: Position::ZERO,
+            standing: Standing::START,
+            delivered: Position::ZERO,
+            lands_on_frame: false,
+        };
+        let verdict = decide(confirm, Some(&record), streams, true, false);
+        if verdict == Verdict::ProposalDead
+            && let Some(dead) = confirm.proposed
+        {
+            self.logins.bury(client, dead.session);
+        }
+        self.refusal(client, &verdict, confirm, None, app)
     }
 
     /// The link that is here is taken over by this login, once its group has ended the connection.
