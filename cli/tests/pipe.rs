@@ -255,13 +255,11 @@ fn a_second_peer_is_told_whose_link_it_is() {
     let address = free_address();
     let recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &["--peer", "me"]));
     let mut send = command("send", ["--connect", &address], home.path(), &["--name", "you"]);
-    let send = Running::start(&mut send);
-    let journals = || fs::read_dir(home.path()).unwrap().count();
-    until("both have their locks", || journals() >= 2);
-    std::thread::sleep(Duration::from_millis(300));
+    let said = home.path().join("said");
+    let send = Running::start(send.stderr(fs::File::create(&said).unwrap()));
+    until("it is told", || fs::read_to_string(&said).unwrap().contains("this end of the link is for me"));
     send.signal(Signal::INT);
-    let output = send.finish();
-    assert!(text(&output.stderr).contains("this end of the link is for me"), "{output:?}");
+    send.finish();
     recv.signal(Signal::INT);
     assert_eq!(recv.finish().status.code(), Some(130));
 }
@@ -316,11 +314,19 @@ fn an_input_that_was_replaced_or_grew_in_the_middle_is_not_gone_on_with() {
     assert_eq!(recv.finish().status.code(), Some(0));
     until("the journal", || home.path().join("c~send.send.journal").exists());
     drop(sender);
-    fs::write(&inputs[0], "a line\n".repeat(400_001)).unwrap();
     let _recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &[]));
-    let output = Running::start(&mut send()).finish();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("not what they were"), "{:?}", text(&output.stderr));
+    let assert_refused = || {
+        let output = Running::start(&mut send()).finish();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("not what they were"), "{:?}", text(&output.stderr));
+    };
+    fs::write(&inputs[0], "a line\n".repeat(400_001)).unwrap();
+    assert_refused();
+    // As long as before, and another file.
+    let other = home.path().join("other");
+    fs::write(&other, "b line\n".repeat(400_000)).unwrap();
+    fs::rename(&other, &inputs[0]).unwrap();
+    assert_refused();
 }
 
 #[test]
