@@ -115,7 +115,7 @@ pub fn catcher(bug: Bug) -> Catcher {
             "heartbeats_and_silence_run_while_messages_are_held_and_both_rings_are_full",
         ),
         AcksOnlyRide | ControlInsideFrame => Schedules(500),
-        PartialFrameIsLife => driver("silence", "a_peer_that_falls_silent_inside_a_frame_is_given_up"),
+        PartialFrameIsLife => timers("half_a_frame_that_stays_half_is_heard_once"),
         EarlierTimeLengthensSilence => timers("a_jump_back_ends_nothing_and_does_not_lengthen_the_silence"),
         TransmittedTwice => timers("what_the_host_says_twice_or_too_much_of_is_ignored"),
         NotWokenToSpeak => timers("a_host_that_wrote_everything_is_woken_for_the_heartbeat"),
