@@ -21,10 +21,11 @@ impl Output {
         writeln!(self.0, "{text}").map_err(Failure::Output)
     }
 
-    /// One document in one line.
+    /// One document in one line, and in one piece: other threads write, too.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.0, document).map_err(|error| Failure::Output(error.into()))?;
-        writeln!(self.0).map_err(Failure::Output)
+        let mut line = serde_json::to_vec(document).map_err(|error| Failure::Output(error.into()))?;
+        line.push(b'\n');
+        self.bytes(&line)
     }
 
     /// Bytes as they are.

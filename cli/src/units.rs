@@ -20,8 +20,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
     let number: f64 = number.parse().map_err(|_| UnitError::Duration)?;
     let seconds = number * nanos / 1e9;
     // A year is for ever here, and fits every clock.
-    if !(0.0..=31_536_000.0).contains(&seconds) {
-        return Err(UnitError::Duration);
+    if seconds > 31_536_000.0 {
+        return Err(UnitError::Long);
     }
     Ok(Duration::from_secs_f64(seconds))
 }
@@ -57,6 +57,11 @@ pub(crate) fn rate(text: &str) -> Result<u64, UnitError> {
     number.checked_mul(factor).filter(|rate| (1..=1_000_000_000).contains(rate)).ok_or(UnitError::Rate)
 }
 
+/// How many groups: each costs a thread.
+pub(crate) fn groups(text: &str) -> Result<usize, UnitError> {
+    text.parse().ok().filter(|groups| *groups <= 64).ok_or(UnitError::Groups)
+}
+
 /// The number and what stands behind it.
 fn split(text: &str) -> (&str, &str) {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -90,12 +95,18 @@ pub(crate) enum UnitError {
     /// No duration.
     #[error("a duration is a number with a unit: 500us, 10ms, 2s, 5min")]
     Duration,
+    /// A duration that no clock here holds.
+    #[error("it must be a year at most")]
+    Long,
     /// A duration of nothing.
     #[error("it must be more than 0")]
     Zero,
     /// No size.
     #[error("a size is a number of bytes up to 1 GiB: 64, 4KiB, 1MiB")]
     Size,
+    /// No number of groups.
+    #[error("there may be 0 to 64")]
+    Groups,
     /// No rate.
     #[error("a rate is a number of messages a second up to a billion: 500, 50k, 1M")]
     Rate,
@@ -112,8 +123,11 @@ mod tests {
         assert_eq!(nanos("1.5s"), Ok(1_500_000_000));
         assert_eq!(nanos("500us"), nanos("500µs"));
         assert_eq!(nanos("0"), Ok(0));
-        for wrong in ["", "10", "s", "-1s", "1.2.3s", "10 ms", "1d", "99999999999h"] {
+        for wrong in ["", "10", "s", "-1s", "1.2.3s", "10 ms", "1d"] {
             assert_eq!(duration(wrong), Err(UnitError::Duration), "{wrong}");
+        }
+        for long in ["8761h", "99999999999h", &format!("{}s", "9".repeat(400))] {
+            assert_eq!(duration(long), Err(UnitError::Long), "{long}");
         }
         assert_eq!(positive_duration("0s"), Err(UnitError::Zero));
     }

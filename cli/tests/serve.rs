@@ -60,6 +60,57 @@ fn a_report_tells_what_no_file_holds() {
 }
 
 #[test]
+fn links_go_to_threads_in_turn_and_stay_there() {
+    let home = home();
+    let (mut server, address) = start_server(home.path(), &["--json", "--groups", "2", "--report", "20ms"]);
+    let ping = |name: &str, carrier: &str| {
+        let address = address.to_string();
+        let arguments =
+            ["--dir", argument(home.path()), "--name", name, "--carrier", carrier, "--interval", "0"];
+        Running::start(&mut tcpshm(["ping", &address].into_iter().chain(arguments)))
+    };
+    let mut group_of = |name: &str, logins: u64| loop {
+        let found = document(&server.line());
+        let links = found["links"].as_array().into_iter().flatten();
+        let mut here = links.filter(|link| link["peer"] == *name && link["logins"] == logins);
+        // Between two connections it is nowhere, and no link is there twice.
+        if let Some(group) = here.next().and_then(|link| link["group"].as_u64()) {
+            assert!(here.next().is_none(), "{found}");
+            return group;
+        }
+    };
+    let running = [("one", "tcp"), ("two", "shm"), ("three", "tcp")].map(|(name, carrier)| {
+        let running = ping(name, carrier);
+        (running, group_of(name, 1))
+    });
+    let [one, two, three] = running.each_ref().map(|(_, group)| *group);
+    assert!(one != two && [one, two].contains(&three), "{one} {two} {three}");
+    for (ping, _) in running {
+        ping.signal(Signal::INT);
+        ping.finish();
+    }
+    let again = ping("two", "tcp");
+    assert_eq!(group_of("two", 2), two);
+    again.signal(Signal::INT);
+    again.finish();
+    server.signal(Signal::TERM);
+    let output = server.finish();
+    assert_eq!(output.status.code(), Some(0));
+    let summary = text(&output.stdout).lines().map(document).find(|said| said["event"] == "summary");
+    let links = summary.expect("there is one")["links"].clone();
+    let connections = |name: &str| {
+        let links = links.as_array().expect("a list");
+        let link = links.iter().find(|link| link["peer"] == *name).expect("it was here");
+        assert!(
+            link["messages_in"].as_u64() > Some(0) && link["messages_in"] == link["messages_out"],
+            "{link}"
+        );
+        link["connections"].as_u64()
+    };
+    assert_eq!(["one", "two", "three"].map(connections), [1, 2, 1].map(Some));
+}
+
+#[test]
 fn a_second_server_of_the_same_name_and_directory_says_why_it_does_not_start() {
     let home = home();
     let _first = start_server(home.path(), &[]);
@@ -75,6 +126,11 @@ fn wrong_arguments_are_one_line_and_status_2() {
         &["serve", "--name", "two words"],
         &["serve", "--size", "1TB"],
         &["serve", "--mode", "source", "--size", "1MiB", "--listen", "127.0.0.1:0"],
+        &["serve", "--mode", "echo", "--rate", "10"],
+        &["serve", "--mode", "sink", "--size", "10"],
+        &["serve", "--groups", "65"],
+        &["serve", "--groups", "2", "--core", "0,1"],
+        &["serve", "--core", "0,1"],
         &["serve", "surplus"],
         &["nonsense"],
     ] {

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tcpshm_driver::{
-    Connected, Disconnected, FileError, Handler, Kind, Link, LoginRefused, Name, Received, ResetReport,
-    SendError, Server, SessionId, Stalled, Undelivered, ViewError,
+    Connected, Disconnected, FileError, GroupId, Handler, Kind, Link, LoginAttempt, LoginRefused, Name,
+    Received, ResetReport, SendError, SessionId, Stalled, Undelivered, ViewError,
 };
 use tcpshm_support::events;
 use tcpshm_support::screen::Screen;
 
+use super::groups::Places;
+use super::host::Host;
 use super::served::{AllServed, Served};
 use super::{BEAT, Mode, Options};
 use crate::failure::Failure;
@@ -26,11 +28,21 @@ pub(super) struct App<'o> {
     options: &'o Options,
     screen: Screen,
     links: AllServed,
+    /// Of a server.
+    places: Places,
     since: Instant,
     payload: Vec<u8>,
 }
 
 impl Handler for App<'_> {
+    fn choose_group(&mut self, attempt: &LoginAttempt<'_>) -> GroupId {
+        self.places.choose(attempt.client)
+    }
+
+    fn group_gone(&mut self, group: GroupId) {
+        self.note(format!("a thread is gone ({group:?}): its links come back on the server's own"));
+    }
+
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
         let served = self.links.of(link.peer(), link.session());
         served.tally.messages_in += 1;
@@ -112,12 +124,33 @@ impl Handler for App<'_> {
 
 impl<'o> App<'o> {
     pub(super) fn new(options: &'o Options, now: Instant) -> Self {
-        let payload = vec![0; options.size];
-        Self { options, screen: Screen::new(), links: AllServed::default(), since: now, payload }
+        Self {
+            options,
+            screen: Screen::new(),
+            links: AllServed::default(),
+            places: Places::default(),
+            since: now,
+            payload: vec![0; options.size()],
+        }
     }
 
-    pub(super) fn links(&self) -> impl Iterator<Item = &Served> {
-        self.links.iter()
+    /// Links go there.
+    pub(super) fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Whose links this application has, or had, or sent elsewhere.
+    pub(super) fn peers(&self) -> impl Iterator<Item = &Name> {
+        self.links.iter().map(|served| &served.peer).chain(self.places.peers())
+    }
+
+    pub(super) fn into_links(self) -> Vec<Served> {
+        self.links.into_links()
+    }
+
+    /// What others have carried, for the summary.
+    pub(super) fn add_links(&mut self, links: Vec<Served>) {
+        links.into_iter().for_each(|served| self.links.add(served));
     }
 
     // ---- a source ----
@@ -142,14 +175,14 @@ impl<'o> App<'o> {
     }
 
     /// Makes what is due, on every link in its turn.
-    pub(super) fn pump(&mut self, now: Instant, server: &mut Server) {
+    pub(super) fn pump(&mut self, now: Instant, host: &mut impl Host) {
         if self.options.mode != Mode::Source {
             return;
         }
         let due = self.due(now);
         let wished = |served: &&mut Served| served.connected && served.ready && served.made < due;
         for served in self.links.iter_mut().filter(wished) {
-            let Some(mut link) = server.link(now, &served.peer) else { continue };
+            let Some(mut link) = host.link(now, &served.peer) else { continue };
             // What could not be made in time, before the client came say, is not made up for.
             if self.options.rate.is_some() {
                 served.made = served.made.max(due.saturating_sub(BURST));

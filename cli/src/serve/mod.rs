@@ -1,12 +1,15 @@
 //! `tcpshm serve`: a server that echoes, swallows or makes messages.
 
 mod app;
+mod groups;
+mod host;
 mod report;
 mod served;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -22,6 +25,8 @@ use crate::output::Output;
 use crate::turning::turn;
 use crate::units;
 use app::App;
+use groups::Groups;
+use host::Host;
 
 /// Run a server: echo, sink or source
 ///
@@ -35,12 +40,13 @@ Examples:
   tcpshm serve --mode sink --idle spin            consumes what comes, on a core of its own
   tcpshm serve --report 1s                        how each link stands, every second
   tcpshm serve --mode source --rate 1000          a thousand numbered messages a second to each client
+  tcpshm serve --groups 2 --core 0,2,3            links on two threads; the server's stays on core 0, theirs on 2 and 3
 
 It ends on SIGINT or SIGTERM, tells its peers, prints what each link carried, and ends with status 0.
 
 JSON: one document a line. \"event\" is listening {address}, connected {peer, address, carrier, outcome},
-disconnected {peer, reason}, refused {text}, note {text}, report {connected, detached, refused, links: [{peer, carrier,
-heard_seconds_ago, committed, acked, unacked_bytes, consumed, ring, space, held, logins}]}, or summary {links: [{peer,
+disconnected {peer, reason}, refused {text}, note {text}, report {connected, detached, refused, links: [{peer, group,
+carrier, heard_seconds_ago, committed, acked, unacked_bytes, consumed, ring, space, held, logins}]}, or summary {links: [{peer,
 connections, messages_in, bytes_in, messages_out, bytes_out}]}.")]
 pub(crate) struct Options {
     /// Where to listen; port 0 takes a free one
@@ -61,15 +67,19 @@ pub(crate) struct Options {
     /// What to do while nothing comes
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     idle: IdleChoice,
-    /// Bytes of the messages of a source
-    #[arg(long, value_parser = units::size, default_value = "64")]
-    size: usize,
+    /// Bytes of the messages of a source; 64 if left out
+    #[arg(long, value_parser = units::size)]
+    size: Option<usize>,
     /// Messages a second of a source, for each link; as fast as they are taken if left out
     #[arg(long, value_parser = units::rate)]
     rate: Option<u64>,
-    /// Stay on this core
-    #[arg(long, value_name = "CORE")]
-    core: Option<usize>,
+    /// Give links to so many threads, each with a loop of its own: a new one to the thread that has the fewest; with 0
+    /// the server's thread carries them
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = units::groups)]
+    groups: usize,
+    /// Stay on this core; with groups, one for the server's thread and one for each of theirs, with commas
+    #[arg(long, value_name = "CORE", value_delimiter = ',')]
+    core: Vec<usize>,
     /// Show so often how every link stands, as only this process knows: carrier, last sign of life, messages held
     #[arg(long, value_name = "TIME", value_parser = units::positive_duration)]
     report: Option<Duration>,
@@ -96,39 +106,81 @@ enum Mode {
     Source,
 }
 
+impl Options {
+    /// What clap does not notice.
+    fn check(&self, largest: u32) -> Result<(), Failure> {
+        if self.mode != Mode::Source && (self.rate.is_some() || self.size.is_some()) {
+            return Err(Failure::Usage("--rate and --size are for --mode source: others make no messages"));
+        }
+        if self.size() > largest as usize {
+            return Err(Failure::TooLarge { size: self.size(), largest });
+        }
+        if !self.core.is_empty() && self.core.len() != 1 + self.groups {
+            return Err(Failure::Usage(
+                "--core wants one core for the server's thread and one for each group",
+            ));
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.size.unwrap_or(64)
+    }
+}
+
 /// Serves until it is asked to stop.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    if let Some(core) = options.core {
-        Cores::pin(core).map_err(Failure::call("staying on the core of --core"))?;
-    }
     let mut config = ServerConfig::new(options.name.clone(), &options.dir, options.listen);
     config.carriers = options.carrier.offer();
-    let limits = config.link.limits;
-    if options.size > limits.send.largest() as usize {
-        return Err(Failure::TooLarge { size: options.size, largest: limits.send.largest() });
-    }
-    let server = EventLoop::new(Server::bind(config)?, Instant::now).map_err(Failure::call("epoll"))?;
-    let mut events = server.with_idle(options.idle.strategy());
-    let stop = Stop::register(events.registry(), options.child).map_err(Failure::call("signals"))?;
-    let mut app = App::new(options, Instant::now());
-    announce(&mut events, options.json)?;
+    options.check(config.link.limits.send.largest())?;
+    let mut server = Server::bind(config)?;
+    thread::scope(|scope| {
+        let mut groups = Groups::start(scope, options, &mut server)?;
+        if let Some(core) = options.core.first() {
+            Cores::pin(*core).map_err(Failure::call("staying on the core of --core"))?;
+        }
+        let events = EventLoop::new(server, Instant::now).map_err(Failure::call("epoll"))?;
+        let mut events = events.with_idle(options.idle.strategy());
+        let stop = Stop::register(events.registry(), options.child).map_err(Failure::call("signals"))?;
+        announce(&mut events, options.json)?;
+        let mut app = App::new(options, Instant::now()).with_places(groups.places());
+        let stopped = |events: &mut EventLoop<Server>| stop.asked(events.foreign()).is_some();
+        serve(&mut events, &mut app, options, stopped, |events, app| {
+            let mut rows = report::rows(events, app.peers(), None);
+            rows.extend(groups.rows());
+            report::print(options, &events.driver().counters(), rows)
+        })?;
+        events.shut_down(&mut app);
+        drop(events);
+        app.add_links(groups.join()?);
+        // Whoever read the address may be gone.
+        let _ = app.summarise();
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Turns until it is stopped, and reports as often as was asked for.
+fn serve<'o, H: Host>(
+    events: &mut EventLoop<H>,
+    app: &mut App<'o>,
+    options: &'o Options,
+    mut stopped: impl FnMut(&mut EventLoop<H>) -> bool,
+    mut report: impl FnMut(&mut EventLoop<H>, &mut App<'o>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut next = options.report.map(|every| events.now() + every);
-    while stop.asked(events.foreign()).is_none() {
+    while !stopped(events) {
         let now = events.now();
-        let report = next.map(|next| next.saturating_duration_since(now));
-        let wait = app.wait(now).into_iter().chain(report).min();
-        turn(&mut events, &mut app, options.idle, wait).map_err(Failure::call("serving"))?;
+        let until_report = next.map(|next| next.saturating_duration_since(now));
+        let wait = app.wait(now).into_iter().chain(until_report).min();
+        turn(events, app, options.idle, wait).map_err(Failure::call("serving"))?;
         let now = events.now();
         app.pump(now, events.driver());
         if let (Some(every), Some(due)) = (options.report, next.filter(|next| *next <= now)) {
             next = Some(now.max(due) + every);
-            report::print(now, options.json, events.driver(), app.links())?;
+            report(events, app)?;
         }
     }
-    events.shut_down(&mut app);
-    // Whoever read the address may be gone.
-    let _ = app.summarise();
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn announce(events: &mut EventLoop<Server>, json: bool) -> Result<(), Failure> {

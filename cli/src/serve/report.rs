@@ -1,48 +1,64 @@
 //! How the links of a server stand, from inside: what their files do not say.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tcpshm_driver::{Carrier, Counters, Server};
+use tcpshm_driver::{Carrier, Counters, EventLoop, Name, ServerCounters};
 use tcpshm_support::screen::grouped;
 
-use super::served::Served;
+use super::Options;
+use super::host::Host;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::aligned;
 use crate::units::bytes;
 
-/// One look at every link, as text or as a document.
-pub(super) fn print<'s>(
-    now: Instant,
-    json: bool,
-    server: &mut Server,
-    links: impl Iterator<Item = &'s Served>,
-) -> Result<(), Failure> {
-    let mut found = Vec::new();
-    for served in links {
-        if let Some(link) = server.link(now, &served.peer) {
-            found.push((served, link.counters()));
-        }
-    }
-    let counters = server.counters();
+/// How a link stands.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    peer: Name,
+    /// The group that carries it, counted from 1.
+    group: Option<usize>,
+    counters: Counters,
+    /// How long ago the peer was heard.
+    heard: Option<Duration>,
+}
+
+/// One look at those of these links that are here.
+pub(super) fn rows<'n, H: Host>(
+    events: &mut EventLoop<H>,
+    peers: impl Iterator<Item = &'n Name>,
+    group: Option<usize>,
+) -> Vec<Row> {
+    let now = events.now();
+    let look = |peer: &Name| {
+        let counters = events.driver().link(now, peer)?.counters();
+        let heard = counters.heard.map(|heard| now.saturating_duration_since(heard));
+        Some(Row { peer: peer.clone(), group, counters, heard })
+    };
+    peers.filter_map(look).collect()
+}
+
+/// Prints them, as text or as a document. If a link is there twice, because it moved meanwhile, the first counts.
+pub(super) fn print(options: &Options, server: &ServerCounters, mut rows: Vec<Row>) -> Result<(), Failure> {
+    rows.sort_by(|one, other| one.peer.as_str().cmp(other.peer.as_str()));
+    rows.dedup_by(|later, first| later.peer == first.peer);
     let mut output = Output::new();
-    if json {
-        let links: Vec<Value> =
-            found.iter().map(|(served, counters)| document(now, served, counters)).collect();
+    if options.json {
+        let links: Vec<Value> = rows.iter().map(document).collect();
         let refused: serde_json::Map<String, Value> =
-            counters.refused.iter().map(|(code, count)| (format!("{code:?}"), json!(count))).collect();
+            server.refused.iter().map(|(code, count)| (format!("{code:?}"), json!(count))).collect();
         output.json(&json!({
-            "event": "report", "connected": counters.connected, "detached": counters.detached,
+            "event": "report", "connected": server.connected, "detached": server.detached,
             "refused": refused, "links": links,
         }))?;
     } else {
-        let heading = ["PEER", "CARRIER", "HEARD", "SENT", "CONSUMED", "UNACKED", "RING", "HELD", "LOGINS"];
-        let rows = found.iter().map(|(served, counters)| cells(now, served, counters));
-        for line in aligned(heading, 2, rows) {
+        let heading =
+            ["PEER", "GROUP", "CARRIER", "HEARD", "SENT", "CONSUMED", "UNACKED", "RING", "HELD", "LOGINS"];
+        for line in aligned(heading, 3, rows.iter().map(cells)) {
             output.line(line)?;
         }
-        let refused: u64 = counters.refused.iter().map(|(_, count)| count).sum();
+        let refused: u64 = server.refused.iter().map(|(_, count)| count).sum();
         if refused > 0 {
             output.line(format_args!("logins refused: {}", grouped(refused)))?;
         }
@@ -58,22 +74,24 @@ fn carrier(counters: &Counters) -> Option<&'static str> {
     })
 }
 
-fn document(now: Instant, served: &Served, counters: &Counters) -> Value {
-    let heard = counters.heard.map(|heard| now.saturating_duration_since(heard).as_secs_f64());
+fn document(row: &Row) -> Value {
+    let Row { peer, group, counters, heard } = row;
+    let heard = heard.map(|heard| heard.as_secs_f64());
     json!({
-        "peer": served.peer.as_str(), "carrier": carrier(counters), "heard_seconds_ago": heard,
+        "peer": peer.as_str(), "group": group, "carrier": carrier(counters), "heard_seconds_ago": heard,
         "committed": counters.committed.get(), "acked": counters.acked.get(), "unacked_bytes": counters.unacked(),
         "consumed": counters.consumed.get(), "ring": counters.capacity, "space": counters.space,
         "held": counters.held, "logins": counters.logins,
     })
 }
 
-fn cells(now: Instant, served: &Served, counters: &Counters) -> [String; 9] {
-    let heard = counters.heard.map(|heard| now.saturating_duration_since(heard).as_secs_f64());
+fn cells(row: &Row) -> [String; 10] {
+    let Row { peer, group, counters, heard } = row;
     [
-        served.peer.to_string(),
+        peer.to_string(),
+        group.map_or_else(|| "-".to_owned(), |group| group.to_string()),
         carrier(counters).unwrap_or("-").to_owned(),
-        heard.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s ago")),
+        heard.map_or_else(|| "-".to_owned(), |heard| format!("{:.1} s ago", heard.as_secs_f64())),
         bytes(counters.committed.get()),
         bytes(counters.consumed.get()),
         bytes(counters.unacked()),

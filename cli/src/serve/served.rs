@@ -70,6 +70,21 @@ impl AllServed {
         at
     }
 
+    /// Adds what another thread has carried, here too maybe.
+    pub(super) fn add(&mut self, other: Served) {
+        let Tally { connections, messages_in, bytes_in, messages_out, bytes_out } = other.tally;
+        let tally = &mut self.of(&other.peer, other.session).tally;
+        tally.connections += connections;
+        tally.messages_in += messages_in;
+        tally.bytes_in += bytes_in;
+        tally.messages_out += messages_out;
+        tally.bytes_out += bytes_out;
+    }
+
+    pub(super) fn into_links(self) -> Vec<Served> {
+        self.links
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Served> {
         self.links.iter()
     }
