@@ -27,7 +27,7 @@ Examples:
   tcpshm replay undelivered.jsonl --connect 127.0.0.1:4000 --name repair
 
 Always JSON (--json changes nothing): first {\"export\": 1, \"path\", \"role\", \"owner\", \"peer\", \"session\", \"messages\"}, then for each
-message, from the oldest, {\"position\", \"kind\", \"bytes\", \"ack\", \"hex\"}. Status 3 if the file is damaged.")]
+message, from the oldest, {\"position\", \"kind\", \"bytes\", \"ack\", \"hex\"}. Status 3 if the file is damaged or none.")]
 pub(crate) struct Options {
     /// A link file
     #[arg(value_name = "FILE")]

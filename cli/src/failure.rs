@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tcpshm_driver::{FileError, SendError, SessionId, SetupError};
 
-use crate::arguments::{FAILED, STOPPED, USAGE};
+use crate::arguments::{BAD_ANSWER, FAILED, STOPPED, USAGE};
 
 /// One line for a person, and an exit status.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,16 @@ pub(crate) enum Failure {
         /// Where the line begins.
         byte: u64,
     },
+    /// An export that was cut, or put together wrong.
+    #[error(
+        "the input says it has {promised} messages and has {messages}: it is not the whole export; all of it was sent and consumed"
+    )]
+    Incomplete {
+        /// By its first line.
+        promised: u64,
+        /// Found.
+        messages: u64,
+    },
     /// Something that is no file.
     #[error("{}: not a regular file", path.display())]
     NotRegular {
@@ -154,6 +164,7 @@ impl Failure {
         match self {
             Failure::Usage(_) | Failure::TooLarge { .. } | Failure::TooSmall { .. } => USAGE,
             Failure::Stopped => STOPPED,
+            Failure::NoLinkFile { .. } | Failure::Incomplete { .. } => BAD_ANSWER,
             _ => FAILED,
         }
     }

@@ -82,6 +82,38 @@ fn what_was_exported_can_be_replayed_into_another_link() {
 }
 
 #[test]
+fn an_export_that_is_not_whole_is_noticed_also_by_the_run_that_ends_it() {
+    let (home, file) = dead_file();
+    let exported = run_to(0, ["export", argument(&file)]);
+    let whole = exported.lines().count() - 1;
+    assert!(whole > 3, "{exported}");
+    let kept: Vec<_> = exported.lines().take(whole).collect();
+    let path = home.path().join("cut.jsonl");
+    fs::write(&path, kept.join("\n")).unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let dir = argument(home.path());
+    let receive = |count: usize| {
+        let count = count.to_string();
+        let recv = ["recv", "--listen", &address, "--dir", dir, "--name", "other", "--count", &count];
+        Running::start(&mut tcpshm(recv))
+    };
+    let replay =
+        || Running::start(&mut tcpshm(["replay", argument(&path), "--connect", &address, "--dir", dir]));
+    let recv = receive(1);
+    let interrupted = replay();
+    assert_eq!(recv.finish().status.code(), Some(0));
+    interrupted.signal(Signal::KILL);
+    interrupted.finish();
+    let recv = receive(whole - 2);
+    let rest = replay();
+    assert_eq!(recv.finish().status.code(), Some(0));
+    let output = rest.finish();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let expected = format!("it has {whole} messages and has {}", whole - 1);
+    assert!(text(&output.stderr).contains(&expected), "{output:?}");
+}
+
+#[test]
 fn what_is_no_export_is_not_replayed() {
     let (home, file) = dead_file();
     let (server, address) = start_server(home.path(), &["--mode", "sink", "--name", "sink"]);
@@ -123,7 +155,7 @@ fn whatever_bits_are_flipped_the_end_is_a_verdict_and_never_a_panic() {
             verdicts[usize::from(code == Some(3))] += 1;
         }
         let exported = run(["export", argument(&copy)]);
-        assert!(matches!(exported.status.code(), Some(0 | 1 | 3)), "round {round}: {exported:?}");
+        assert!(matches!(exported.status.code(), Some(0 | 3)), "round {round}: {exported:?}");
     }
     assert!(verdicts.iter().all(|count| *count > 20), "{verdicts:?} sound and damaged");
 }
@@ -236,5 +268,5 @@ fn wrong_arguments_and_what_cannot_be_read_are_one_line() {
     refused(2, ["export"]);
     refused(1, ["inspect", "/nowhere/x"]);
     refused(1, ["inspect", "/dev/null"]);
-    refused(1, ["export", "/etc/passwd"]);
+    refused(3, ["export", "/etc/passwd"]);
 }

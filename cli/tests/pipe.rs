@@ -196,7 +196,11 @@ fn sigint_leaves_what_is_committed_to_the_next_run() {
     send.signal(Signal::INT);
     let output = send.finish();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
-    assert!(text(&output.stderr).contains("stopped with 2 messages committed"), "{output:?}");
+    assert!(
+        text(&output.stderr)
+            .contains("stopped with 2 messages of the input committed; what waits in the link: 1 message"),
+        "{output:?}"
+    );
     let recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &[]));
     assert_eq!(Running::start(&mut sends()).finish().status.code(), Some(0));
     assert_eq!(text(&recv.finish().stdout), "b\n");

@@ -69,6 +69,19 @@ fn what_the_other_side_has_consumed_is_not_counted_even_if_its_owner_has_not_loo
 }
 
 #[test]
+fn a_file_that_is_no_link_file_is_shown_with_its_reason() {
+    let home = home();
+    std::fs::write(home.path().join("c~me~you.link"), "nothing of the kind").unwrap();
+    let dir = argument(home.path());
+    let look = document(&run_to(0, ["stat", "--once", "--json", dir]));
+    let [unreadable] = &look["unreadable"].as_array().expect("a list")[..] else { panic!("{look}") };
+    assert_eq!(unreadable["verdict"], "damaged");
+    assert!(unreadable["path"].as_str().is_some_and(|path| path.ends_with("c~me~you.link")), "{look}");
+    let shown = run_to(0, ["stat", "--once", dir]);
+    assert!(shown.contains("c~me~you.link: damaged: ") && !shown.contains("no links here"), "{shown}");
+}
+
+#[test]
 fn an_empty_directory_says_so_and_what_is_none_is_refused() {
     let home = home();
     assert!(run_to(0, ["stat", "--once", argument(home.path())]).contains("no links here"));

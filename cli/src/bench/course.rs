@@ -37,12 +37,15 @@ pub(super) struct Found {
 
 /// Runs, with a server of its own unless another one is named.
 pub(super) fn run(options: &Options, pace: Pace, idle: IdleChoice, cores: Cores) -> Result<Found, Failure> {
-    let home = home()?;
+    // Removed when its server has ended.
+    let childs_home;
     let (mut server, mut killer) = (None, None);
     let mut config = match options.connect {
         Some(address) => ClientConfig::new(options.name.clone(), &options.dir, address),
         None => {
-            let plan = Plan { dir: home.path().to_owned(), carrier: options.carrier, idle, core: cores.far };
+            childs_home = home()?;
+            let home = childs_home.path();
+            let plan = Plan { dir: home.to_owned(), carrier: options.carrier, idle, core: cores.far };
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let child = Server::start(&plan, listen).map_err(Failure::call("starting a server"))?;
             let address = child.address;
@@ -50,7 +53,7 @@ pub(super) fn run(options: &Options, pace: Pace, idle: IdleChoice, cores: Cores)
                 Some(every) => killer = Some(Killer::start(plan, child, every)),
                 None => server = Some(child),
             }
-            ClientConfig::new(options.name.clone(), home.path(), address)
+            ClientConfig::new(options.name.clone(), home, address)
         }
     };
     config.carrier = options.carrier.wish();

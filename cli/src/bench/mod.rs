@@ -106,6 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if options.size < LEAST {
         return Err(Failure::TooSmall { size: options.size, least: LEAST });
     }
+    report::make_files(options)?;
     let cores = match options.cores {
         Some(cores) => cores,
         None => Cores::find().map_err(Failure::call("finding two cores"))?,

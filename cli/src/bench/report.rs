@@ -1,6 +1,6 @@
 //! What a bench prints and writes.
 
-use std::fs;
+use std::fs::{self, File};
 
 use serde_json::json;
 use tcpshm_driver::Carrier;
@@ -90,6 +90,14 @@ fn document(options: &Options, pace: Pace, cores: Cores, floor: &Meter, found: &
     document["kills"] = json!(found.kills);
     document["recovery"] = found.recovery.json();
     document
+}
+
+/// Makes the files that are wished, so that what cannot be written is not measured first.
+pub(super) fn make_files(options: &Options) -> Result<(), Failure> {
+    for path in [&options.hgrm, &options.svg].into_iter().flatten() {
+        File::create(path).map_err(Failure::path(path))?;
+    }
+    Ok(())
 }
 
 /// The distribution in files, where they are wished.

@@ -55,17 +55,27 @@ fn permissions(path: &Path, owner: u32, mode: u32) -> Check {
         let advice = format!("others can write it, so it is refused: chmod 700 {}", path.display());
         return Check::problem("permissions", text, advice);
     }
+    if mode & 0o700 != 0o700 {
+        let advice = format!("its own user cannot make files in it: chmod 700 {}", path.display());
+        return Check::problem("permissions", text, advice);
+    }
     Check::ok("permissions", text)
 }
 
 fn file_system(path: &Path) -> Option<Check> {
     let found = statfs(path).ok()?;
     let magic = u32::try_from(found.f_type & 0xffff_ffff).ok()?;
+    let stores_nothing = found.f_blocks == 0 && magic != TMPFS;
     Some(match refused_file_system(magic) {
         Some(name) => Check::problem(
             "file system",
             format!("{name}: link files are refused there"),
             "locks and mappings must mean the same to everybody: take a local file system",
+        ),
+        None if stores_nothing => Check::problem(
+            "file system",
+            format!("it stores nothing (type {magic:#x}): /proc and the like"),
+            "take a directory on tmpfs or on a disk",
         ),
         None if magic == TMPFS => {
             Check::ok("file system", "tmpfs: no write-back; its files end with the machine")

@@ -103,7 +103,7 @@ impl<T: Taker> Handler for EndApp<T> {
     }
 
     fn refused(&mut self, refused: &LoginRefused) {
-        self.say(events::refused(refused));
+        self.say_once(matter(refused), events::refused(refused));
     }
 
     fn unreachable(&mut self, address: SocketAddr, error: &io::Error) {
@@ -151,9 +151,45 @@ impl<T> EndApp<T> {
 
     /// Says something about the other side, unless that was the last thing said about it.
     fn say(&mut self, text: String) {
-        if self.said.as_ref() != Some(&text) {
+        self.say_once(text.clone(), text);
+    }
+
+    /// The same for a matter that is put in other words each time.
+    fn say_once(&mut self, matter: String, text: String) {
+        if self.said.as_ref() != Some(&matter) {
             self.screen.line(format_args!("tcpshm: {text}; trying on"));
-            self.said = Some(text);
+            self.said = Some(matter);
         }
+    }
+}
+
+/// Who was refused and why: each try of a client comes from another port.
+fn matter(refused: &LoginRefused) -> String {
+    let LoginRefused { peer, by_us, refusal, .. } = refused;
+    format!("{peer:?} {by_us} {refusal}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpshm_driver::protocol::login::{Refusal, RefusalCode, RefusalText};
+
+    use super::*;
+
+    #[test]
+    fn tries_from_two_ports_are_one_matter_and_two_reasons_are_two() {
+        let refused = |port: u16, code| LoginRefused {
+            peer: "you".parse().ok(),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            by_us: true,
+            refusal: Refusal {
+                code,
+                token: None,
+                undelivered: None,
+                numbers: [0; 2],
+                text: RefusalText::default(),
+            },
+        };
+        assert_eq!(matter(&refused(1, RefusalCode::Denied)), matter(&refused(2, RefusalCode::Denied)));
+        assert_ne!(matter(&refused(1, RefusalCode::Denied)), matter(&refused(1, RefusalCode::Busy)));
     }
 }

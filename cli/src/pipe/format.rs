@@ -1,5 +1,9 @@
 //! How bytes of an input become messages.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
 use serde::Deserialize;
 use tcpshm_driver::Kind;
 
@@ -21,6 +25,8 @@ pub(crate) enum Format {
 pub(crate) struct Piece {
     /// `None` for a line that says something else.
     pub(crate) message: Option<(Kind, Vec<u8>)>,
+    /// How many messages there are to be, where that is what it says.
+    pub(crate) promised: Option<u64>,
     pub(crate) took: usize,
 }
 
@@ -51,10 +57,23 @@ impl Format {
             Format::Export => exported(input, newline, ended),
         }
     }
+
+    /// How many messages a file says it has.
+    pub(crate) fn promised(self, path: &Path) -> io::Result<Option<u64>> {
+        let mut first = Vec::new();
+        if let Format::Export = self {
+            BufReader::new(File::open(path)?.take(FIRST)).read_until(b'\n', &mut first)?;
+        }
+        Ok(self.next(&first, usize::MAX, true).ok().flatten().and_then(|piece| piece.promised))
+    }
 }
 
+/// More than the first line of any export.
+const FIRST: u64 = 1 << 20;
+
 fn line(kind: Kind, input: &[u8], newline: Option<usize>, largest: usize, ended: bool) -> Option<Piece> {
-    let piece = |kind, len: usize, took| Piece { message: Some((kind, input[..len].to_vec())), took };
+    let piece =
+        |kind, len: usize, took| Piece { message: Some((kind, input[..len].to_vec())), promised: None, took };
     match newline {
         Some(at) if at <= largest => Some(piece(kind, at, at + 1)),
         _ if input.len() >= largest && largest > 0 => Some(piece(PIECE, largest, largest)),
@@ -72,11 +91,12 @@ fn exported(input: &[u8], newline: Option<usize>, ended: bool) -> Result<Option<
     let document: serde_json::Value = serde_json::from_slice(line).map_err(|_| NotExported)?;
     // The first line says what was exported.
     if document.get("export").is_some() {
-        return Ok(Some(Piece { message: None, took }));
+        let promised = document.get("messages").and_then(serde_json::Value::as_u64);
+        return Ok(Some(Piece { message: None, promised, took }));
     }
     let Exported { kind, hex } = serde_json::from_value(document).map_err(|_| NotExported)?;
     let message = (Kind::new(kind).ok_or(NotExported)?, hex::read(&hex).ok_or(NotExported)?);
-    Ok(Some(Piece { message: Some(message), took }))
+    Ok(Some(Piece { message: Some(message), promised: None, took }))
 }
 
 #[cfg(test)]
@@ -91,7 +111,7 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match format.next(&input[from..upto], largest, upto == input.len()).unwrap() {
-                Some(Piece { message, took }) => {
+                Some(Piece { message, took, .. }) => {
                     found.extend(message);
                     from += took;
                 }
@@ -140,6 +160,10 @@ mod tests {
             b"{\"export\":1}\n{\"position\":0,\"kind\":7,\"hex\":\"00ff\"}\n{\"kind\":8,\"hex\":\"\"}";
         let found = messages(Format::Export, input, 100, 3);
         assert_eq!(found, [(Kind::new(7).unwrap(), vec![0, 255]), (Kind::new(8).unwrap(), vec![])]);
+        let promised =
+            |line: &str| Format::Export.next(line.as_bytes(), 100, true).unwrap().unwrap().promised;
+        assert_eq!(promised("{\"export\":1,\"messages\":2}\n"), Some(2));
+        assert_eq!(promised("{\"export\":1}\n"), None);
         for wrong in
             ["\n", "[]\n", "{\"kind\":0,\"hex\":\"\"}\n", "{\"kind\":1,\"hex\":\"0\"}\n", "{\"kind\":1}\n"]
         {

@@ -10,7 +10,6 @@ use serde_json::json;
 use tcpshm_driver::mio::{Token, Waker};
 use tcpshm_driver::shm::Mapped;
 use tcpshm_driver::{Batch, EventLoop, Link, Received, SendError, SessionId};
-use tcpshm_support::screen::grouped;
 use tcpshm_support::stop::Stop;
 
 use super::app::{EndApp, Taker};
@@ -22,6 +21,7 @@ use crate::arguments::STOPPED;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::turning::turn;
+use crate::units::counted;
 
 /// The input has something.
 const INPUT: Token = Token(2);
@@ -88,6 +88,8 @@ struct Sending<'t, D> {
     committed: bool,
     /// Bytes of the largest message, as far as is known.
     largest: usize,
+    /// How many messages the input says it has.
+    promised: Option<u64>,
 }
 
 impl<'t, D: End> Sending<'t, D> {
@@ -117,6 +119,7 @@ impl<'t, D: End> Sending<'t, D> {
             messages: 0,
             committed: false,
             largest: tcpshm_driver::Geometry::default().largest() as usize,
+            promised: None,
         };
         if let Some(address) = listens_at {
             sending.app.screen.line(format_args!("listening on {address}"));
@@ -144,7 +147,7 @@ impl<'t, D: End> Sending<'t, D> {
             let (messages, connected) = (self.messages, self.app.connected);
             self.app.screen.progress(Instant::now(), || {
                 let state = if connected { "" } else { " (not connected)" };
-                format!("{} messages committed{state}", grouped(messages))
+                format!("{} committed{state}", counted(messages, "message"))
             });
         }
         if let Some(journal) = &mut self.journal {
@@ -156,7 +159,12 @@ impl<'t, D: End> Sending<'t, D> {
             output.json(&json!({"messages": self.messages, "bytes": self.bytes, "delivered": true}))?;
             output.flush()?;
         }
-        Ok(ExitCode::SUCCESS)
+        match self.promised.filter(|_| self.task.count.is_none()) {
+            Some(promised) if promised != self.messages => {
+                Err(Failure::Incomplete { promised, messages: self.messages })
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 
     /// Commits what there is and fits. Returns how long there is nothing more to do.
@@ -203,6 +211,12 @@ impl<'t, D: End> Sending<'t, D> {
                 self.committed = taken && entry.end;
             }
         }
+        if self.bytes > 0
+            && let Some(path) = self.task.files.first()
+        {
+            // What it says in its first line was read by the run that was interrupted.
+            self.promised = self.task.format.promised(path).map_err(Failure::path(path))?;
+        }
         self.session = Some(session);
         self.input = Some(Input::start(self.task.files.clone(), self.bytes, Arc::clone(&self.waker)));
         Ok(())
@@ -220,7 +234,8 @@ impl<'t, D: End> Sending<'t, D> {
         let mut batch = link.batch();
         let sent = Sent { bytes: self.bytes, messages: self.messages };
         let laid = lay_out(self.task, input, &mut batch, sent, room, &mut self.largest)?;
-        let Laid { took, messages, filled, full, end } = laid;
+        let Laid { took, messages, filled, promised, full, end } = laid;
+        self.promised = promised.or(self.promised);
         let after = Sent { bytes: sent.bytes + took as u64, messages: sent.messages + messages };
         if let Some(journal) = self.journal.as_mut().filter(|_| filled > 0) {
             let entry = Entry {
@@ -255,10 +270,10 @@ impl<'t, D: End> Sending<'t, D> {
         let now = self.events.now();
         let link = self.events.driver().end_link(now, self.app.peer.as_ref());
         let waiting = link.map_or(0, |link| link.undelivered().messages);
-        let messages = grouped(self.messages);
+        let messages = counted(self.messages, "message");
         self.app.screen.line(format_args!(
-            "tcpshm: stopped with {messages} messages committed, of which {} wait in the link",
-            grouped(waiting)
+            "tcpshm: stopped with {messages} of the input committed; what waits in the link: {}",
+            counted(waiting, "message")
         ));
         Ok(ExitCode::from(STOPPED))
     }
@@ -279,6 +294,8 @@ struct Laid {
     messages: u64,
     /// Bytes of frames.
     filled: u64,
+    /// Messages that the input says it has.
+    promised: Option<u64>,
     /// There was more, and no room.
     full: bool,
     /// Nothing comes behind it.
@@ -303,7 +320,10 @@ fn lay_out(
         let next = next.map_err(|_| Failure::NotExported { byte })?.filter(|_| !whole);
         let ends = next.is_none() && (whole || ended);
         let (message, took) = match next {
-            Some(Piece { message, took }) => (message, took),
+            Some(Piece { message, promised, took }) => {
+                laid.promised = promised.or(laid.promised);
+                (message, took)
+            }
             None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
             None if input.look_further()? => continue,
             None => break,

@@ -39,8 +39,8 @@ UNACKED is what was committed and the other side has not consumed, as far as its
 full that makes the ring, LOGINS how many there were since the first look, PID who has the file open.
 
 JSON: a document a look, {\"seconds\", \"links\": [{\"owner\", \"peer\", \"role\", \"state\", \"pid\", \"session\", \"committed\", \"consumed\",
-\"sent_per_second\", \"consumed_per_second\", \"unacked\", \"unacked_bytes\", \"ring\", \"ring_fill\", \"asleep\", \"logins\", \"boot\", \"trouble\"}]},
-rates in bytes of frames.")]
+\"sent_per_second\", \"consumed_per_second\", \"unacked\", \"unacked_bytes\", \"ring\", \"ring_fill\", \"asleep\", \"logins\", \"boot\", \"trouble\"}], \"unreadable\":
+[{\"path\", \"verdict\", \"reason\"}]}, rates in bytes of frames.")]
 pub(crate) struct Options {
     /// A directory of link files
     #[arg(value_name = "DIR", default_value_os_t = default_directory())]
@@ -70,13 +70,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         let rows = history.rows(now, &findings, &look(&options.dir)?);
         if options.json {
             let links: Vec<_> = rows.iter().map(Row::document).collect();
-            output.json(&json!({"seconds": (now - began).as_secs_f64(), "links": links}))?;
+            let unreadable: Vec<_> = findings.iter().filter_map(row::unreadable).collect();
+            let seconds = (now - began).as_secs_f64();
+            output.json(&json!({"seconds": seconds, "links": links, "unreadable": unreadable}))?;
         } else {
             if live {
                 // From the top of an empty screen.
                 output.bytes(b"\x1b[H\x1b[2J")?;
             }
-            for line in row::table(&rows) {
+            for line in row::table(&rows, &findings) {
                 output.line(line)?;
             }
         }

@@ -159,12 +159,20 @@ fn whole(rate: f64) -> u64 {
     rate.round() as u64
 }
 
-pub(super) fn table(rows: &[Row]) -> Vec<String> {
+/// A file that is no link file, though it is called one.
+pub(super) fn unreadable(finding: &Finding) -> Option<Value> {
+    let reason = finding.reason.as_ref().filter(|_| finding.seen.is_none())?;
+    Some(json!({"path": finding.path.to_string_lossy(), "verdict": finding.verdict.name(), "reason": reason}))
+}
+
+pub(super) fn table(rows: &[Row], findings: &[Finding]) -> Vec<String> {
     let heading = ["LINK", "STATE", "SENT", "CONSUMED", "UNACKED", "BYTES", "RING", "LOGINS", "PID"];
     let mut lines = aligned(heading, 2, rows.iter().map(Row::cells));
     let trouble = |row: &Row| Some(format!("  {} > {}: {}", row.owner, row.peer, row.trouble.as_ref()?));
     lines.extend(rows.iter().filter_map(trouble));
-    if rows.is_empty() {
+    let unreadable = findings.iter().filter(|finding| finding.seen.is_none());
+    lines.extend(unreadable.map(|finding| format!("  {}", finding.in_one_line())));
+    if findings.is_empty() {
         lines.push("no links here".to_owned());
     }
     lines
