@@ -269,7 +269,8 @@ impl<'t, D: End> Sending<'t, D> {
     fn stopped(&mut self) -> Result<ExitCode, Failure> {
         let now = self.events.now();
         let link = self.events.driver().end_link(now, self.app.peer.as_ref());
-        let waiting = link.map_or(0, |link| link.undelivered().messages);
+        let end = u64::from(self.committed && self.task.says_end);
+        let waiting = link.map_or(0, |link| link.undelivered().messages.saturating_sub(end));
         let messages = counted(self.messages, "message");
         self.app.screen.line(format_args!(
             "tcpshm: stopped with {messages} of the input committed; what waits in the link: {}",
