@@ -74,6 +74,8 @@ mod handshake;
 mod idle;
 mod limits;
 mod link;
+#[cfg(feature = "log")]
+mod logged;
 mod mailbox;
 mod places;
 mod post;
@@ -103,6 +105,8 @@ pub use handler::{
 pub use handover::GroupId;
 pub use idle::{Idle, IdleStrategy, Pause};
 pub use link::Link;
+#[cfg(feature = "log")]
+pub use logged::Logged;
 pub use mailbox::{Ended, NotAccepted, SendOutcome, TrySendError};
 pub use post::SenderError;
 pub use sender::{SendFailure, Sender, Ticket};
