@@ -40,7 +40,7 @@ fn answers_to_an_earlier_run_that_was_killed_are_not_taken_for_those_of_this_one
     let home = home();
     let (_server, address) = start_server(home.path(), &[]);
     let address = address.to_string();
-    for _ in 0..5 {
+    for _ in 0..2 {
         let mut ping =
             tcpshm(["ping", &address, "--dir", argument(home.path()), "--interval", "0", "--json"]);
         let mut killed = Running::start(&mut ping);

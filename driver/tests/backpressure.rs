@@ -217,7 +217,7 @@ fn two_applications_that_starve_each_other_are_both_told_once(carrier: Carrier) 
     let (mut stage, _) = full_with(carrier, Silence::default());
     stage.world.clients[0].app.habit = Habit::Hold;
     fill_back(&mut stage);
-    stage.world.pass(Duration::from_secs(60));
+    stage.world.pass(Duration::from_secs(20));
     let (server, client) = stage.world.both();
     for app in [&server.app, &client.app] {
         let stalls = app.stalls();
@@ -233,7 +233,7 @@ fn two_applications_that_starve_each_other_are_both_told_once(carrier: Carrier) 
         .world
         .until("room", |world| world.clients[0].app.notes.iter().any(|note| matches!(note, Note::Writable)));
     fill(&mut stage);
-    stage.world.pass(Duration::from_secs(60));
+    stage.world.pass(Duration::from_secs(20));
     assert_eq!(stage.world.clients[0].app.stalls().len(), 1, "it is over");
 }
 

@@ -192,7 +192,7 @@ fn a_carrier_is_changed_while_both_sleep() {
 fn an_idle_link_is_looked_after_a_few_times_in_a_silence() {
     let mut sleepers = Sleepers::new([true, true]);
     let before = [sleepers.client.turns, sleepers.server().turns];
-    let silences = 100;
+    let silences = 30;
     sleepers.pass(sleepers.server_config.link.silence.duration() * silences);
     assert!(sleepers.client.driver.is_connected() && sleepers.client.app.endings().is_empty());
     // Three heartbeats go and three come, and the files are looked for twice; some fall together.
