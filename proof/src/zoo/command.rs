@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, default_value_t = 20_000)]
     clean: u64,
     /// How many to look into at a time: more than there are cores, since a test that fails mostly waits.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     threads: usize,
 }
 
