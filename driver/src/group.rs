@@ -313,7 +313,7 @@ impl Drop for Group {
         let left = self.desk.leave(links);
         self.let_sleep();
         // The server has ended, so all that stays of these is their files.
-        if let Some(directory) = &self.directory {
+        if let Some(directory) = self.directory.as_ref().filter(|_| !zoo!(LeftWithoutFile)) {
             for Migrant { mut session, .. } in left {
                 session.detach(random::nonce());
                 watch::leave(directory, session);

@@ -86,7 +86,8 @@ impl Group {
         let (session, mut live) = self.take_out(index)?;
         self.deregister(&mut live.connection.stream);
         self.places.vacate(index);
-        let mail = self.post.as_mut().and_then(|post| post.lend(session.peer()));
+        let post = self.post.as_mut().filter(|_| !zoo!(MailStaysBehind));
+        let mail = post.and_then(|post| post.lend(session.peer()));
         Some(Migrant { session, live, mail })
     }
 
@@ -113,7 +114,8 @@ impl Group {
         self.telling = before;
         if let Some(Err(link)) = self.remove(index).map(|link| self.desk.depart(link)) {
             // The server has ended meanwhile: it is back, and about to end.
-            self.take(now, link, &Greeting::Arrived(self.id()), app);
+            let greeting = if zoo!(BackUntold) { Greeting::Back } else { Greeting::Arrived(self.id()) };
+            self.take(now, link, &greeting, app);
         }
     }
 

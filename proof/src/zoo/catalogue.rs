@@ -302,6 +302,29 @@ pub fn catcher(bug: Bug) -> Catcher {
             "senders_ends",
             "over_tcp::a_driver_that_is_dropped_commits_what_there_is_room_for_and_refuses_the_rest",
         ),
+        BackUntold => driver(
+            "groups_ends",
+            "over_tcp::a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end",
+        ),
+        LeftWithoutFile => driver(
+            "groups_ends",
+            "over_tcp::a_group_that_is_dropped_when_its_server_has_ended_leaves_the_files_whole",
+        ),
+        LentAmongOwn => driver(
+            "groups_logins",
+            "over_shared_memory::a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched",
+        ),
+        StrangerFetches => {
+            driver("groups_logins", "over_tcp::who_shows_another_session_is_refused_without_the_group")
+        }
+        MoveOnForgotten => driver(
+            "groups",
+            "over_tcp::a_move_on_from_the_server_that_is_asked_for_before_it_is_there_is_made",
+        ),
+        MailStaysBehind => driver(
+            "groups_senders",
+            "over_tcp::a_sender_from_before_goes_with_the_link_through_moves_reconnects_and_resets_of_the_group",
+        ),
         LostFileNotMadeAgain => driver(
             "removed_files",
             "over_tcp::a_process_that_shuts_down_leaves_the_file_that_was_removed_under_it",

@@ -168,5 +168,11 @@ bugs! {
     RoomNotShared: "D71", "room that a mailbox waits for is told to the application only";
     LargeMailStarves: "D71", "an application takes all the room before it is enough for a large message of a mailbox";
     TicketsForgottenAtEnd: "D72", "what waits in a mailbox when its driver ends gets no outcome";
+    BackUntold: "bug", "a group does not tell that a link is back that it took leave of as its server ended";
+    LeftWithoutFile: "bug", "a group that is dropped behind its server makes no removed file again";
+    LentAmongOwn: "bug", "a link that a group has lent is polled with the server's own";
+    StrangerFetches: "bug", "whoever says the name of a link has it fetched from its group";
+    MoveOnForgotten: "bug", "a move onward from the server that is asked for on the way there is not made";
+    MailStaysBehind: "bug", "a link moves without its mailbox";
     LostFileNotMadeAgain: "bug", "a session that is closed after its file was removed takes its messages with it";
 }

@@ -35,7 +35,7 @@ impl Server {
                 Task::Keep(link, greeting, waiting, next) => {
                     let peer = link.peer().clone();
                     self.keep(now, link, &greeting, app);
-                    if let Some(next) = next {
+                    if let Some(next) = next.filter(|_| !zoo!(MoveOnForgotten)) {
                         // If it has ended as it came, or that group is gone, nothing is moved.
                         let _ = self.move_link(now, &peer, next, app);
                     }
@@ -93,7 +93,11 @@ impl Server {
         let index = self.places.reserve();
         let peer = session.peer().clone();
         self.places.put(index, Place::Lent(live));
-        self.links.put_aside(index, session);
+        if zoo!(LentAmongOwn) {
+            self.links.put(index, session);
+        } else {
+            self.links.put_aside(index, session);
+        }
         self.take_mail(mail, &peer);
         self.live.insert(peer, index);
         index

@@ -23,6 +23,7 @@ impl Server {
         let shows = |session| {
             confirm.held.is_some_and(|held| held.session == session)
                 || confirm.proposed.is_some_and(|proposed| proposed.session == session)
+                || zoo!(StrangerFetches)
         };
         let client = pending.name().filter(|client| self.session_away(client).is_some_and(shows)).cloned();
         let Some((client, groups)) = client.zip(self.groups.as_mut()) else {
