@@ -22,6 +22,7 @@ carriers! {
     a_login_that_waits_for_a_link_of_a_dropped_group_is_accepted,
     a_group_that_is_shut_down_tells_its_handler_and_leaves_the_sessions_open,
     a_server_that_is_shut_down_stops_its_groups_and_leaves_everything_in_the_files,
+    a_link_that_is_lent_as_its_server_ends_ends_in_its_group,
     a_server_that_is_dropped_stops_its_groups,
     a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end,
     a_link_that_is_asked_for_as_its_server_ends_ends_in_its_group,
@@ -195,6 +196,21 @@ fn a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end(carri
 fn a_link_that_is_asked_for_as_its_server_ends_ends_in_its_group(carrier: Carrier) {
     let mut camp = waited_for(carrier);
     let now = camp.stage.world.now;
+    let server = camp.stage.world.at_server();
+    server.driver.shut_down(now, &mut server.app);
+    let group = camp.stage.world.at_group(0);
+    group.driver.handle_timeout(now, &mut group.app);
+    assert!(group.driver.is_stopped());
+    assert_eq!(camp.story(0), ["ShutDown"]);
+    assert!(camp.own_story().is_empty());
+}
+
+fn a_link_that_is_lent_as_its_server_ends_ends_in_its_group(carrier: Carrier) {
+    let mut camp = waited_for(carrier);
+    let now = camp.stage.world.now;
+    let group = camp.stage.world.at_group(0);
+    group.driver.handle_timeout(now, &mut group.app);
+    assert_eq!(group.driver.connections(), 0, "it is on its way to the server");
     let server = camp.stage.world.at_server();
     server.driver.shut_down(now, &mut server.app);
     let group = camp.stage.world.at_group(0);

@@ -320,14 +320,25 @@ impl<C: Cargo, W> Roster<C, W> {
     // ---- the end ----
 
     /// Tells all groups that the server has ended, and returns what they had told it meanwhile. What they have from here
-    /// on they put away themselves.
+    /// on they put away themselves. Links that were under way between groups are in one again, or among what is returned;
+    /// there is nothing to be decided any more.
     pub(crate) fn stop(&mut self, end: Ended) -> Vec<Task<C, W>> {
+        let mut reports = std::mem::take(&mut self.came);
+        reports.append(&mut self.hub.close());
+        let mut tasks = Vec::new();
+        for report in reports {
+            tasks.extend(match self.hear(report) {
+                // Its application is told of the end where it was told of the beginning.
+                Some(Task::Decide(link, away)) => {
+                    let given = self.give_back(link, away, false);
+                    given.err().map(|(link, waiting)| Task::End(link, None, waiting))
+                }
+                task => task,
+            });
+        }
         for line in self.lines.drain(..).flatten() {
             drop(line.orders.push(Order::Stop(end)));
         }
-        let mut reports = std::mem::take(&mut self.came);
-        reports.append(&mut self.hub.close());
-        let tasks = reports.into_iter().filter_map(|report| self.hear(report)).collect();
         self.away.clear();
         tasks
     }

@@ -167,7 +167,6 @@ impl Server {
         for task in self.close_groups(Ended::ShutDown) {
             match task {
                 Task::Keep(link, greeting, ..) => self.keep(now, link, &greeting, app),
-                Task::Decide(link, _) => drop(self.install(link)),
                 Task::End(link, greeting, _) => self.end_gone(now, link, greeting.as_ref(), app),
                 Task::Detached(Parted { session, mail }, _) => {
                     let peer = session.peer().clone();
@@ -178,6 +177,7 @@ impl Server {
                     let peer = mail.peer().clone();
                     self.take_mail(Some(mail), &peer);
                 }
+                Task::Decide(..) => unreachable!("what was lent has gone back"),
                 Task::Leaving(_) | Task::Lost(..) => {}
             }
         }
