@@ -12,5 +12,10 @@ pub const KEPT: &[(u64, &str)] = &[
         1_869_257,
         "a clone took the client's place while its Confirm was on its way, and was taken for who had said it",
     ),
+    (
+        3_268_158,
+        "the file of a session that was reset, read through a mapping from before, freed messages of the next session",
+    ),
+    (3_477_369, "the simulated client complained of memory that its server had left right behind its Ready"),
     (389_581, "an image was played with more kept files than a reset may add to"),
 ];

@@ -235,6 +235,10 @@ impl Client {
             Carrier::Shm => {
                 match view_of_peer(self.endpoint.neighbour.as_ref(), session.header(), ready.nonce) {
                     Ok(view) => Some(view),
+                    // It left right behind its Ready, and has taken the nonce with it.
+                    Err(Some(ViewFault::OtherMemory { current })) if current == Some(ready.attachment) => {
+                        return Next::Close;
+                    }
                     Err(fault) => {
                         self.notes.push(Note::NotShared(fault));
                         return Next::Close;

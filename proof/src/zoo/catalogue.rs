@@ -302,6 +302,7 @@ pub fn catcher(bug: Bug) -> Catcher {
             "senders_ends",
             "over_tcp::a_driver_that_is_dropped_commits_what_there_is_room_for_and_refuses_the_rest",
         ),
+        OldFileFrees => proof("any_schedule_keeps_the_promises", "in_those_that_once_failed"),
         BackUntold => driver(
             "groups_ends",
             "over_tcp::a_link_that_leaves_as_its_server_ends_is_told_to_be_back_before_its_end",

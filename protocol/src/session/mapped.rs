@@ -82,8 +82,7 @@ impl<S: Storage> Session<S> {
     /// Until the client's own file shows that it has this attachment, nothing of it counts: cut before,
     /// it would come back with the login before, and with what it had then.
     pub(super) fn ends_doubt<V: Published>(&mut self, view: &V) -> bool {
-        let current = self.queue.current().map(|current| current.get());
-        let proven = Some(view.load(layout::CURRENT)) == current || zoo!(PreviousClearedBeforeReady);
+        let proven = self.is_of_this_login(view) || zoo!(PreviousClearedBeforeReady);
         if proven && let Some(attached) = &mut self.attached {
             attached.unproven = false;
             self.queue.end_doubt();
@@ -91,15 +90,24 @@ impl<S: Storage> Session<S> {
         proven
     }
 
+    /// Whether the file shows the attachment that this side has.
+    fn is_of_this_login<V: Published>(&self, view: &V) -> bool {
+        let current = self.queue.current().map(|current| current.get());
+        Some(view.load(layout::CURRENT)) == current
+    }
+
     /// The peer's `consumed` word is its acknowledgement. It pairs with the release of the peer's store: what
     /// the peer read of the frames that are freed here, it has read.
     ///
     /// The nonce is looked at behind it: what the peer consumes once it has shown its next Confirm, which
-    /// tells less, must not be learned here, or the two would not fit.
+    /// tells less, must not be learned here, or the two would not fit. And so is the attachment: a client that shows
+    /// two sessions has one nonce in the files of both, and the file of a session that was reset must free nothing of
+    /// the next one.
     pub(super) fn load_ack<V: Published>(&mut self, view: &V) -> Result<(), ProtocolError> {
         let found = view.load(layout::CONSUMED);
         let reader = self.attached.as_ref().and_then(|attached| attached.reader.as_ref());
-        if reader.is_some_and(|reader| !reader.is_present(view)) && !zoo!(ConsumptionPastConfirm) {
+        let gone = reader.is_some_and(|reader| !reader.is_present(view)) && !zoo!(ConsumptionPastConfirm);
+        if gone || !self.is_of_this_login(view) && !zoo!(OldFileFrees) {
             return Err(InboundFault::Left.into());
         }
         Position::new(found).ok_or(ProtocolError::Consumed { found })?;

@@ -168,6 +168,7 @@ bugs! {
     RoomNotShared: "D71", "room that a mailbox waits for is told to the application only";
     LargeMailStarves: "D71", "an application takes all the room before it is enough for a large message of a mailbox";
     TicketsForgottenAtEnd: "D72", "what waits in a mailbox when its driver ends gets no outcome";
+    OldFileFrees: "bug", "the file of a session that was reset, read through an old mapping, frees what is of the next";
     BackUntold: "bug", "a group does not tell that a link is back that it took leave of as its server ended";
     LeftWithoutFile: "bug", "a group that is dropped behind its server makes no removed file again";
     LentAmongOwn: "bug", "a link that a group has lent is polled with the server's own";
