@@ -97,9 +97,9 @@ fn directories_that_links_are_refused_in_are_problems() {
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
     assert_only(&checks(3, home.path(), "permissions"), "problem", "chmod 700");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o500)).unwrap();
-    assert_only(&checks(3, home.path(), "permissions"), "problem", "cannot make files in it");
+    assert_only(&checks(3, home.path(), "permissions"), "problem", "make files in it");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    assert_only(&checks(3, Path::new("/proc"), "file system"), "problem", "stores nothing");
+    assert_only(&checks(3, Path::new("/proc"), "file system"), "problem", "it has no space");
     let link = home.path().join("link");
     symlink(home.path(), &link).unwrap();
     assert_only(&checks(3, &link, "directory"), "problem", "not a directory");

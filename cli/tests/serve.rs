@@ -136,6 +136,10 @@ fn wrong_arguments_are_one_line_and_status_2() {
     ] {
         refused(2, wrong.iter().copied());
     }
+    let home = home();
+    let nowhere =
+        ["--groups", "1", "--core", "0,9999", "--listen", "127.0.0.1:0", "--dir", argument(home.path())];
+    assert!(refused(1, ["serve"].into_iter().chain(nowhere)).contains("core 9999"));
 }
 
 #[test]

@@ -314,7 +314,7 @@ impl Drop for Group {
         self.let_sleep();
         // The server has ended, so all that stays of these is their files.
         if let Some(directory) = self.directory.as_ref().filter(|_| !zoo!(LeftWithoutFile)) {
-            for Migrant { mut session, .. } in left {
+            for (Migrant { mut session, .. }, _) in left {
                 session.detach(random::nonce());
                 watch::leave(directory, session);
             }

@@ -162,6 +162,17 @@ fn links_that_a_group_has_lost_are_told_as_lost_with_those_who_wait_for_them() {
 }
 
 #[test]
+fn what_is_given_back_to_a_group_that_is_about_to_go_is_not_lost() {
+    let (mut roster, mut first, _second) = set_up();
+    while first.next().is_some() {}
+    first.lend(Thing::new(1)).unwrap();
+    first.announce();
+    assert!(matches!(roster.stop(Ended::ShutDown)[..], [Task::Leaving(_)]));
+    assert_eq!(first.return_mail(Thing::new(2)), Err(Thing::new(2)));
+    assert!(matches!(first.leave([])[..], [(Thing(_, 1), None)]));
+}
+
+#[test]
 fn a_server_that_ends_gives_back_what_was_lent_and_takes_nothing_more() {
     let (mut roster, mut first, _second) = set_up();
     while first.next().is_some() {}

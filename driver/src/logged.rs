@@ -25,7 +25,7 @@ const TARGET: &str = "tcpshm";
 /// | level | what |
 /// |---|---|
 /// | error | a link file cannot be used |
-/// | warn | a login refused, a link begun anew, a stall, messages left behind or not consumed, a group gone, no shared memory |
+/// | warn | a login refused, histories that do not fit, a link begun anew, a machine started anew, a stall, messages left behind or not consumed, a group gone, no shared memory |
 /// | info | a link connected, disconnected |
 /// | debug | an address not reached, a link closed for another's sake, a move between groups |
 ///
@@ -33,6 +33,8 @@ const TARGET: &str = "tcpshm";
 #[derive(Clone, Debug, Default)]
 pub struct Logged<H>(pub H);
 
+// What is not handed on would be lost.
+#[deny(clippy::missing_trait_methods)]
 impl<H: Handler> Handler for Logged<H> {
     #[inline(always)]
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
@@ -60,7 +62,7 @@ impl<H: Handler> Handler for Logged<H> {
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
         let Connected { outcome, address, carrier, machine_restarted, .. } = connected;
         let waiting = link.undelivered();
-        info!(target: TARGET, "{}: connected with {address} over {carrier:?}, {outcome:?}, {waiting} to send", link.peer());
+        info!(target: TARGET, "{}: connected with {address} over {carrier:?}, {outcome:?}, {waiting}", link.peer());
         if *machine_restarted {
             warn!(target: TARGET, "{}: the machine was started anew: the last messages may be lost", link.peer());
         }
@@ -91,7 +93,7 @@ impl<H: Handler> Handler for Logged<H> {
         let Stalled { undelivered, unconsumed, lasted } = stalled;
         warn!(
             target: TARGET,
-            "{}: stalled for {lasted:?}: {undelivered} not taken there, {unconsumed} bytes not consumed here", link.peer()
+            "{}: stalled for {lasted:?}: {undelivered}, {unconsumed} bytes not consumed here", link.peer()
         );
         self.0.stalled(link, stalled);
     }

@@ -26,6 +26,7 @@ carriers! {
     a_link_that_is_lent_after_the_logins_time_is_over_goes_back,
     a_login_that_crosses_with_the_end_of_the_connection_is_accepted,
     two_logins_that_wait_are_answered_in_order,
+    a_link_that_is_decided_about_as_its_server_goes_ends_in_its_group,
     a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched,
 }
 
@@ -277,6 +278,17 @@ fn two_logins_that_wait_are_answered_in_order(carrier: Carrier) {
     assert_eq!(camp.whereabouts(), Some(camp.groups[0]));
     check_pairs(&mut camp);
     assert_ne!(camp.groups[0], GroupId::SERVER);
+}
+
+fn a_link_that_is_decided_about_as_its_server_goes_ends_in_its_group(carrier: Carrier) {
+    let mut camp = Camp::over(carrier);
+    let _directory = copy(&mut camp);
+    camp.stage.world.at_server().app.panics_when = Some("refused");
+    let outcome = catch_unwind(AssertUnwindSafe(|| camp.stage.world.until("a panic", |_| false)));
+    assert_eq!(*outcome.unwrap_err().downcast::<&str>().unwrap(), "as it was told");
+    camp.stage.world.server = None;
+    camp.stage.world.until("the end", |world| world.at_group(0).driver.is_stopped());
+    assert_eq!(camp.story(0), ["Fresh", "ShutDown"]);
 }
 
 fn a_server_whose_handler_panics_while_it_decides_gives_the_link_back_untouched(carrier: Carrier) {

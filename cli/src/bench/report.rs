@@ -1,6 +1,6 @@
 //! What a bench prints and writes.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 
 use serde_json::json;
 use tcpshm_driver::Carrier;
@@ -95,7 +95,13 @@ fn document(options: &Options, pace: Pace, cores: Cores, floor: &Meter, found: &
 /// Makes the files that are wished, so that what cannot be written is not measured first.
 pub(super) fn make_files(options: &Options) -> Result<(), Failure> {
     for path in [&options.hgrm, &options.svg].into_iter().flatten() {
-        File::create(path).map_err(Failure::path(path))?;
+        // One from before stays until there is another.
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(Failure::path(path))?;
     }
     Ok(())
 }

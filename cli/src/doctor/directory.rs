@@ -56,7 +56,7 @@ fn permissions(path: &Path, owner: u32, mode: u32) -> Check {
         return Check::problem("permissions", text, advice);
     }
     if mode & 0o700 != 0o700 {
-        let advice = format!("its own user cannot make files in it: chmod 700 {}", path.display());
+        let advice = format!("its own user cannot list it or make files in it: chmod 700 {}", path.display());
         return Check::problem("permissions", text, advice);
     }
     Check::ok("permissions", text)
@@ -74,7 +74,7 @@ fn file_system(path: &Path) -> Option<Check> {
         ),
         None if stores_nothing => Check::problem(
             "file system",
-            format!("it stores nothing (type {magic:#x}): /proc and the like"),
+            format!("it has no space (type {magic:#x}): /proc and the like"),
             "take a directory on tmpfs or on a disk",
         ),
         None if magic == TMPFS => {

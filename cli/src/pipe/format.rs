@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tcpshm_driver::Kind;
 
 use super::PIECE;
+use super::sending::sum;
 use crate::hex;
 
 /// What an input is made of.
@@ -58,18 +59,32 @@ impl Format {
         }
     }
 
-    /// How many messages a file says it has.
-    pub(crate) fn promised(self, path: &Path) -> io::Result<Option<u64>> {
-        let mut first = Vec::new();
-        if let Format::Export = self {
-            BufReader::new(File::open(path)?.take(FIRST)).read_until(b'\n', &mut first)?;
+    /// How many messages a file says it has, as far as `bytes` of it; what is left of them is another file's.
+    pub(crate) fn promised(self, path: &Path, bytes: &mut u64) -> io::Result<Option<u64>> {
+        let mut promised = None;
+        if *bytes == 0 || matches!(self, Format::Lines(_)) {
+            return Ok(promised);
         }
-        Ok(self.next(&first, usize::MAX, true).ok().flatten().and_then(|piece| piece.promised))
+        let mut lines = BufReader::new(File::open(path)?.take(*bytes));
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = lines.read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok(promised);
+            }
+            *bytes -= read as u64;
+            if line.windows(HEADING.len()).any(|part| part == HEADING)
+                && let Ok(Some(piece)) = self.next(&line, usize::MAX, true)
+            {
+                promised = sum(promised, piece.promised);
+            }
+        }
     }
 }
 
-/// More than the first line of any export.
-const FIRST: u64 = 1 << 20;
+/// What stands in a line that is no message, and in no other.
+const HEADING: &[u8] = b"\"export\"";
 
 fn line(kind: Kind, input: &[u8], newline: Option<usize>, largest: usize, ended: bool) -> Option<Piece> {
     let piece =

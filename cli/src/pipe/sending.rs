@@ -88,7 +88,7 @@ struct Sending<'t, D> {
     committed: bool,
     /// Bytes of the largest message, as far as is known.
     largest: usize,
-    /// How many messages the input says it has.
+    /// How many messages the input says it has, as far as it was read.
     promised: Option<u64>,
 }
 
@@ -211,11 +211,11 @@ impl<'t, D: End> Sending<'t, D> {
                 self.committed = taken && entry.end;
             }
         }
-        if self.bytes > 0
-            && let Some(path) = self.task.files.first()
-        {
-            // What it says in its first line was read by the run that was interrupted.
-            self.promised = self.task.format.promised(path).map_err(Failure::path(path))?;
+        // What was read by the run that was interrupted.
+        let mut before = self.bytes;
+        for path in &self.task.files {
+            let promised = self.task.format.promised(path, &mut before).map_err(Failure::path(path))?;
+            self.promised = sum(self.promised, promised);
         }
         self.session = Some(session);
         self.input = Some(Input::start(self.task.files.clone(), self.bytes, Arc::clone(&self.waker)));
@@ -235,7 +235,7 @@ impl<'t, D: End> Sending<'t, D> {
         let sent = Sent { bytes: self.bytes, messages: self.messages };
         let laid = lay_out(self.task, input, &mut batch, sent, room, &mut self.largest)?;
         let Laid { took, messages, filled, promised, full, end } = laid;
-        self.promised = promised.or(self.promised);
+        self.promised = sum(self.promised, promised);
         let after = Sent { bytes: sent.bytes + took as u64, messages: sent.messages + messages };
         if let Some(journal) = self.journal.as_mut().filter(|_| filled > 0) {
             let entry = Entry {
@@ -322,7 +322,7 @@ fn lay_out(
         let ends = next.is_none() && (whole || ended);
         let (message, took) = match next {
             Some(Piece { message, promised, took }) => {
-                laid.promised = promised.or(laid.promised);
+                laid.promised = sum(laid.promised, promised);
                 (message, took)
             }
             None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
@@ -353,6 +353,11 @@ fn lay_out(
         laid.end = ends;
     }
     Ok(laid)
+}
+
+/// Exports may stand one behind the other.
+pub(super) fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.map_or(other, |one| Some(one.saturating_add(other.unwrap_or(0))))
 }
 
 /// The input, as it is known in a journal.

@@ -39,10 +39,6 @@ impl Handler for App<'_> {
         self.places.choose(attempt.client)
     }
 
-    fn group_gone(&mut self, group: GroupId) {
-        self.note(format!("a thread is gone ({group:?}): its links come back on the server's own"));
-    }
-
     fn message(&mut self, link: &mut Link<'_>, received: Received<'_>) {
         let served = self.links.of(link.peer(), link.session());
         served.tally.messages_in += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -17,57 +17,78 @@ use crate::failure::Failure;
 
 /// The threads that carry links, until the server ends.
 pub(super) struct Groups<'s> {
-    ids: Vec<GroupId>,
-    threads: Vec<ScopedJoinHandle<'s, Result<Vec<Served>, Failure>>>,
-    /// From the thread with which number, and how its links stand.
-    reports: Receiver<(usize, Vec<Row>)>,
-    /// The last of each thread.
-    reported: Vec<Vec<Row>>,
+    members: Vec<Member<'s>>,
+}
+
+/// One of them.
+struct Member<'s> {
+    id: GroupId,
+    thread: ScopedJoinHandle<'s, Result<Vec<Served>, Failure>>,
+    /// How its links stand, as it said last.
+    rows: Arc<Mutex<Vec<Row>>>,
 }
 
 impl<'s> Groups<'s> {
-    /// As many as were asked for.
+    /// As many as were asked for, each on its core.
     pub(super) fn start<'o: 's>(
         scope: &'s Scope<'s, '_>,
         options: &'o Options,
         server: &mut Server,
     ) -> Result<Self, Failure> {
-        let (sender, reports) = mpsc::channel();
-        let mut groups = Self { ids: Vec::new(), threads: Vec::new(), reports, reported: Vec::new() };
+        let mut members = Vec::new();
         // Peers are told at login whether a loop may sleep, so all are made before the first turn.
-        for number in 0..options.groups {
+        for number in 1..=options.groups {
             let group = server.group().map_err(Failure::call("making a group"))?;
-            groups.ids.push(group.id());
-            groups.reported.push(Vec::new());
+            let id = group.id();
             let events = EventLoop::new(group, Instant::now).map_err(Failure::call("epoll"))?;
-            let (events, sender) = (events.with_idle(options.idle.strategy()), sender.clone());
-            let thread = thread::Builder::new().name(format!("group {}", number + 1));
-            let started = thread.spawn_scoped(scope, move || carry(number, events, options, &sender));
-            groups.threads.push(started.map_err(Failure::call("starting a thread"))?);
+            let events = events.with_idle(options.idle.strategy());
+            let rows = Arc::<Mutex<Vec<Row>>>::default();
+            let (told, pinned) = mpsc::sync_channel(1);
+            let (core, reported) = (options.core.get(number).copied(), Arc::clone(&rows));
+            let carry = move || {
+                let pinned = core.map_or(Ok(()), Cores::pin);
+                let goes_on = pinned.is_ok();
+                // Who waits for it waits below.
+                let _ = told.send(pinned);
+                if goes_on { carry(number, events, options, &reported) } else { Ok(Vec::new()) }
+            };
+            let thread = thread::Builder::new().name(format!("group {number}"));
+            let thread = thread.spawn_scoped(scope, carry).map_err(Failure::call("starting a thread"))?;
+            if let Ok(pinned) = pinned.recv() {
+                pinned.map_err(Failure::call("staying on a core of --core"))?;
+            }
+            members.push(Member { id, thread, rows });
         }
-        Ok(groups)
+        Ok(Self { members })
     }
 
     /// Where links will go.
     pub(super) fn places(&self) -> Places {
-        Places { groups: self.ids.iter().map(|id| (*id, 0)).collect(), of: HashMap::new() }
+        Places { groups: self.members.iter().map(|member| (member.id, 0)).collect(), of: HashMap::new() }
     }
 
     /// How the links stand, as each thread said last.
-    pub(super) fn rows(&mut self) -> Vec<Row> {
-        for (number, rows) in self.reports.try_iter() {
-            self.reported[number] = rows;
-        }
-        self.reported.concat()
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let rows = |member: &Member<'_>| locked(&member.rows).clone();
+        self.members.iter().flat_map(rows).collect()
     }
 
-    /// What the links carried. The server has ended, so its groups do.
-    pub(super) fn join(self) -> Result<Vec<Served>, Failure> {
-        let mut all = Vec::new();
-        for thread in self.threads {
-            all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+    /// Whether a thread has ended by itself, which only a failure makes it do.
+    pub(super) fn has_failed(&self) -> bool {
+        self.members.iter().any(|member| member.thread.is_finished())
+    }
+
+    /// What the links carried, and why a thread ended before. The server has ended, so its groups do.
+    pub(super) fn join(self) -> (Vec<Served>, Result<(), Failure>) {
+        let (mut all, mut ended) = (Vec::new(), Ok(()));
+        for member in self.members {
+            match member.thread.join() {
+                Ok(Ok(links)) => all.extend(links),
+                Ok(Err(failure)) => ended = ended.and(Err(failure)),
+                Err(panic) => resume_unwind(panic),
+            }
         }
-        Ok(all)
+        (all, ended)
     }
 }
 
@@ -76,20 +97,20 @@ fn carry(
     number: usize,
     mut events: EventLoop<Group>,
     options: &Options,
-    reports: &Sender<(usize, Vec<Row>)>,
+    reported: &Mutex<Vec<Row>>,
 ) -> Result<Vec<Served>, Failure> {
-    if let Some(core) = options.core.get(number + 1) {
-        Cores::pin(*core).map_err(Failure::call("staying on a core of --core"))?;
-    }
     let mut app = App::new(options, events.now());
     let stopped = |events: &mut EventLoop<Group>| events.driver().is_stopped();
     serve(&mut events, &mut app, options, stopped, |events, app| {
-        let rows = rows(events, app.peers(), Some(number + 1));
-        // Without a server nobody asks.
-        let _ = reports.send((number, rows));
+        *locked(reported) = rows(events, app.peers(), Some(number));
         Ok(())
     })?;
     Ok(app.into_links())
+}
+
+/// Nothing that is written there can be half done.
+fn locked(rows: &Mutex<Vec<Row>>) -> MutexGuard<'_, Vec<Row>> {
+    rows.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which group a link belongs to: the one that was given the fewest, and the same from then on.

@@ -135,7 +135,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     options.check(config.link.limits.send.largest())?;
     let mut server = Server::bind(config)?;
     thread::scope(|scope| {
-        let mut groups = Groups::start(scope, options, &mut server)?;
+        let groups = Groups::start(scope, options, &mut server)?;
         if let Some(core) = options.core.first() {
             Cores::pin(*core).map_err(Failure::call("staying on the core of --core"))?;
         }
@@ -144,7 +144,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         let stop = Stop::register(events.registry(), options.child).map_err(Failure::call("signals"))?;
         announce(&mut events, options.json)?;
         let mut app = App::new(options, Instant::now()).with_places(groups.places());
-        let stopped = |events: &mut EventLoop<Server>| stop.asked(events.foreign()).is_some();
+        let stopped =
+            |events: &mut EventLoop<Server>| stop.asked(events.foreign()).is_some() || groups.has_failed();
         serve(&mut events, &mut app, options, stopped, |events, app| {
             let mut rows = report::rows(events, app.peers(), None);
             rows.extend(groups.rows());
@@ -152,10 +153,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         })?;
         events.shut_down(&mut app);
         drop(events);
-        app.add_links(groups.join()?);
+        let (links, ended) = groups.join();
+        app.add_links(links);
         // Whoever read the address may be gone.
         let _ = app.summarise();
-        Ok(ExitCode::SUCCESS)
+        ended.map(|()| ExitCode::SUCCESS)
     })
 }
 

@@ -101,6 +101,6 @@ fn look(directory: &Path) -> Result<Vec<Finding>, Failure> {
         names.extend(main.then_some(name));
     }
     names.sort();
-    // One that has gone meanwhile, or is none, shows nothing.
+    // One that has gone meanwhile, or may not be read, shows nothing.
     Ok(names.into_iter().filter_map(|name| examine(&directory.join(name)).ok()).collect())
 }

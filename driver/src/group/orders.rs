@@ -39,7 +39,11 @@ impl Group {
                 Order::Lend(peer) => self.lend(&peer),
                 Order::Depart(peer, to) => self.depart(now, &peer, to, app),
                 Order::Mail(mail) if self.live.contains_key(mail.peer()) => self.adopt(mail),
-                Order::Mail(mail) => self.desk.return_mail(mail),
+                Order::Mail(mail) => {
+                    if let Err(mail) = self.desk.return_mail(mail) {
+                        self.adopt(mail);
+                    }
+                }
                 Order::Stop(end) => self.stop(now, end, app),
             }
         }
@@ -133,8 +137,16 @@ impl Group {
             self.drop_farewell(index);
         }
         self.queue.clear();
+        // What the server was about to give, and does not take back since it has ended as well.
+        for (link, greeting) in self.desk.leave([]) {
+            let index = self.install(link);
+            if let Some(session) = self.links.get_mut(index) {
+                greet(session, &greeting.unwrap_or(Greeting::Back), app);
+            }
+            self.end_live(now, index, &Disconnected::ShutDown, app);
+            self.drop_farewell(index);
+        }
         self.directory = None;
-        drop(self.desk.leave([]));
         self.let_sleep();
     }
 

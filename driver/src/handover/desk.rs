@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::{Cargo, Greeting, GroupId, Inbox, Line, Order, Report};
 use crate::sync::{Arc, Ordering};
 
+/// A link that nobody takes any more, and what its application was not told of it yet.
+pub(crate) type Left<C> = (<C as Cargo>::Link, Option<Greeting<<C as Cargo>::News>>);
+
 /// What a group's loop is told, and what it tells. Dropping it tells the server that the group is gone.
 #[derive(Debug)]
 pub(crate) struct Desk<C: Cargo> {
@@ -76,10 +79,13 @@ impl<C: Cargo> Desk<C> {
         })
     }
 
-    /// A mailbox has missed its link, which is on its way to the server or there.
-    pub(crate) fn return_mail(&self, mail: C::Mail) {
-        // A server that has ended ends its mailboxes by letting go of them.
-        drop(self.hub.push(Report::Mail(mail)));
+    /// A mailbox has missed its link, which is on its way to the server or there; or, where the server has ended, on its way
+    /// back.
+    pub(crate) fn return_mail(&self, mail: C::Mail) -> Result<(), C::Mail> {
+        self.report(Report::Mail(mail), |report| match report {
+            Report::Mail(mail) => Some(mail),
+            _ => None,
+        })
     }
 
     fn report<T>(&self, report: Report<C>, unwrap: impl FnOnce(Report<C>) -> Option<T>) -> Result<(), T> {
@@ -103,7 +109,7 @@ impl<C: Cargo> Desk<C> {
 
     /// The group is gone, and these are the links that it had. In this order, so that when the server hears the last of
     /// it nothing of it is under way. Returns what a server that has ended does not take.
-    pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) -> Vec<C::Link> {
+    pub(crate) fn leave(&mut self, links: impl IntoIterator<Item = C::Link>) -> Vec<Left<C>> {
         if std::mem::replace(&mut self.has_left, true) {
             return Vec::new();
         }
@@ -120,7 +126,10 @@ impl<C: Cargo> Desk<C> {
         reports.push(Report::Gone(self.id));
         let refused = reports.into_iter().filter_map(|report| self.hub.push(report).err());
         refused
-            .filter_map(|report| if let Report::Left(link, _) = report { Some(link) } else { None })
+            .filter_map(|report| match report {
+                Report::Left(link, greeting) => Some((link, greeting)),
+                _ => None,
+            })
             .collect()
     }
 }

@@ -8,10 +8,12 @@ use tcpshm_shm::MappedSession;
 
 use super::Server;
 use crate::client::open_post;
+use crate::freight::Migrant;
 use crate::handler::Handler;
 use crate::mailbox::{Ended, NotAccepted};
 use crate::post::{Post, SenderError};
 use crate::sender::Sender;
+use crate::{random, watch};
 
 impl Server {
     /// A sender for the link with `client`, for any thread; see [`Sender`].
@@ -169,6 +171,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // A handler may have panicked while a link was here to be decided about.
+        if let Some((Migrant { mut session, .. }, _)) = self.return_visit() {
+            session.detach(random::nonce());
+            watch::leave(&self.directory, session);
+        }
         drop(self.close_groups(Ended::Dropped));
         self.close_post(Ended::Dropped);
     }

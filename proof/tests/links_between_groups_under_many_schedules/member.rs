@@ -104,7 +104,8 @@ impl Member {
                 Order::Depart(..) => {}
                 Order::Mail(mail) if self.link.is_some() => self.adopt(mail),
                 Order::Mail(mail) if self.fault == Fault::MailDropped => drop(mail),
-                Order::Mail(mail) => self.desk.return_mail(mail),
+                // A server that has ended takes none.
+                Order::Mail(mail) => drop(self.desk.return_mail(mail)),
                 Order::Stop(_) => {
                     self.end();
                     return true;

@@ -161,7 +161,8 @@ impl Server {
         app.closed(&peer, id);
     }
 
-    /// The server is shut down: so are its groups, each in its next turn. What they have sent by now ends here.
+    /// The server is shut down: so are its groups, each in its next turn. What they have sent by now, but for links that were
+    /// lent, ends here.
     pub(in super::super) fn stop_groups(&mut self, now: Instant, app: &mut impl Handler) {
         self.finish_visit(now, app);
         for task in self.close_groups(Ended::ShutDown) {

@@ -8,6 +8,7 @@ use tcpshm_protocol::{Name, Position, SessionId, Standing};
 
 use super::super::Server;
 use super::{Visit, Waiting};
+use crate::freight::Migrant;
 use crate::handler::Handler;
 use crate::places::{Pending, Place, Places};
 
@@ -97,19 +98,18 @@ impl Server {
             let Some(waiting) = next else { break };
             self.decide_one(now, waiting, app);
         }
-        let Some(Visit { index, away, end }) = self.groups.as_mut().and_then(|groups| groups.visit.take())
-        else {
-            return;
-        };
-        let Some(mut link) = self.take_out(index) else {
-            return;
-        };
-        self.attach_mail(&mut link);
-        let given = self.groups.as_mut().map(|groups| groups.roster.give_back(link, away, end));
-        if let Some(Err((link, waiting))) = given {
+        if let Some((link, waiting)) = self.return_visit() {
             self.end_gone(now, link, None, app);
             self.decide_all(now, waiting, app);
         }
+    }
+
+    /// Gives the link that is here back to its group. Returns it, with who waits for it, if that is gone.
+    pub(in super::super) fn return_visit(&mut self) -> Option<(Migrant, VecDeque<Waiting>)> {
+        let Visit { index, away, end } = self.groups.as_mut()?.visit.take()?;
+        let mut link = self.take_out(index)?;
+        self.attach_mail(&mut link);
+        self.groups.as_mut()?.roster.give_back(link, away, end).err()
     }
 
     pub(super) fn decide_all(&mut self, now: Instant, waiting: VecDeque<Waiting>, app: &mut impl Handler) {
