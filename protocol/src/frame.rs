@@ -96,9 +96,10 @@ impl FrameRule {
         FrameHeader { len: HEADER + payload, kind: kind.get(), mark: self.mark(at) }
     }
 
-    /// Whether a word 0 found at `at` was written for another place or lap.
+    /// Whether a word 0 found at `at` was written for another place or lap. Never, since zeros stand behind the last frame.
+    #[inline(always)]
     pub(crate) fn is_of_another_place(&self, at: Position, word: u64) -> bool {
-        FrameHeader::from_word(word).mark != self.mark(at)
+        zoo!(LapTag) && FrameHeader::from_word(word).mark != self.mark(at)
     }
 
     /// Checks a word 0 that was found at `at` and is not that of a control frame.

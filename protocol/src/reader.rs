@@ -121,7 +121,7 @@ impl Reader {
     /// [`Reader::take`] finds out.
     pub(crate) fn has_more<V: Published>(&self, view: &V) -> bool {
         let word = view.load(self.ring.place(self.expected));
-        word != 0 && !(zoo!(LapTag) && self.rule.is_of_another_place(self.expected, word))
+        word != 0 && !self.rule.is_of_another_place(self.expected, word)
     }
 
     /// The next message, if it has come. `consumed` is how much of the stream the application has consumed.
@@ -134,7 +134,7 @@ impl Reader {
         let start = self.expected;
         let place = self.ring.place(start);
         let word = view.load(place);
-        if word == 0 || zoo!(LapTag) && self.rule.is_of_another_place(start, word) {
+        if word == 0 || self.rule.is_of_another_place(start, word) {
             return Ok(None);
         }
         if !self.is_present(view) {

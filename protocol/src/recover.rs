@@ -150,7 +150,7 @@ fn walk<P: Published>(file: &P, header: &Header, acked: Position) -> Result<Walk
             walk.tail = start.saturating_add(frame::ALIGNMENT);
             continue;
         }
-        if word == 0 || zoo!(LapTag) && rule.is_of_another_place(start, word) {
+        if word == 0 || rule.is_of_another_place(start, word) {
             return Ok(walk);
         }
         let at_fault = |fault| RecoverError::Frame { at: start, fault };
