@@ -1,4 +1,4 @@
-//! One owner and one reader of a link file on two threads, in every interleaving and with every value that
+//! One owner and one reader of a link file on two threads, in every interleaving (see below) and with every value that
 //! the memory model lets a load return: messages arrive whole, once and in order; a batch is seen whole; a
 //! reply and the consumption of its request are one; bytes are written again when their reader has done with
 //! them and not before; a reader waits for nothing when the owner dies between any two stores, and notices
