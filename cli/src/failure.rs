@@ -87,11 +87,37 @@ pub(crate) enum Failure {
     },
     /// An input that should be an export.
     #[error(
-        "byte {byte} of the input begins no line of an export: {{\"kind\": 1 to 65535, \"hex\": \"...\"}} and more"
+        "byte {byte} of the input begins no line of an export: {{\"kind\": 1 to 65535, \"hex\": \"...\"}} and more; {}",
+        match sent {
+            Some(messages) => format!("the {messages} messages before it are committed"),
+            None => format!("nothing was sent; for what stands before it: head -c {byte} FILE | tcpshm replay ..."),
+        }
     )]
     NotExported {
         /// Where the line begins.
         byte: u64,
+        /// Messages that were committed.
+        sent: Option<u64>,
+    },
+    /// An export that was cut, or put together wrong, before anything of it was sent.
+    #[error(
+        "the input says it has {promised} messages and has {messages}: nothing was sent; for what there is: cat FILE | tcpshm replay ..."
+    )]
+    Cut {
+        /// By its first line.
+        promised: u64,
+        /// Found.
+        messages: u64,
+    },
+    /// The link carried something else since the last run was interrupted.
+    #[error(
+        "a run that was interrupted had sent {bytes} bytes of {files}, and its link has carried other messages since: nobody can tell where it stood; --restart sends all"
+    )]
+    LinkMoved {
+        /// Which files.
+        files: String,
+        /// Up to where.
+        bytes: u64,
     },
     /// An export that was cut, or put together wrong.
     #[error(
@@ -164,7 +190,10 @@ impl Failure {
         match self {
             Failure::Usage(_) | Failure::TooLarge { .. } | Failure::TooSmall { .. } => USAGE,
             Failure::Stopped => STOPPED,
-            Failure::NoLinkFile { .. } | Failure::Incomplete { .. } => BAD_ANSWER,
+            Failure::NoLinkFile { .. }
+            | Failure::Incomplete { .. }
+            | Failure::NotExported { .. }
+            | Failure::Cut { .. } => BAD_ANSWER,
             _ => FAILED,
         }
     }

@@ -21,7 +21,8 @@ Examples:
   tcpshm replay undelivered.jsonl --connect 127.0.0.1:4000 --name repair
 
 Give it a name of its own: under the name of a running process it is refused, under that of one that is away it takes that
-one's link. If the export is not whole, by its own count, the status is 3. The other side sees a link with this name, and must know what to do with it.
+one's link. A FILE that is damaged or not whole, by its own count, is not sent at all, and the status is 3; of standard input it is found
+out on the way. The other side sees a link with this name, and must know what to do with it.
 
 JSON: {\"messages\", \"bytes\", \"delivered\": true}, bytes being those of the export.")]
 pub(crate) struct Options {

@@ -159,6 +159,12 @@ fn wrong_arguments_are_one_line_and_status_2() {
     ] {
         refused(2, wrong.iter().copied());
     }
+    let home = home();
+    let (_server, address) = start_server(home.path(), &["--mode", "source"]);
+    let address = address.to_string();
+    let from =
+        ["--connect", &address, "--dir", argument(home.path()), "--idle", "sleep", "--timeout", "300ms"];
+    assert!(refused(1, ["bench"].into_iter().chain(from)).contains("is it an echo?"));
     let output = run(["bench", "--hgrm", "/nowhere/x", "--duration", "50ms", "--idle", "sleep"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }

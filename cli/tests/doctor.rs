@@ -74,6 +74,10 @@ fn damage_wrong_modes_and_leftovers_each_have_their_line() {
     assert_only(&checks(3, home.path(), "link file"), "problem", "damaged");
     fs::remove_file(damaged).unwrap();
 
+    let unfinished = put("s~server~y.link", 0o600, &[0; 5000]);
+    assert_only(&checks(3, home.path(), "link file"), "problem", "unfinished");
+    fs::remove_file(unfinished).unwrap();
+
     let open = put(&format!("s~server~ping.link.{session}.kept"), 0o644, &sound);
     assert_only(&checks(3, home.path(), "link file"), "problem", "chmod 600");
     fs::remove_file(open).unwrap();

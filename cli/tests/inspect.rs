@@ -13,7 +13,9 @@ use std::process::Stdio;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::process::Signal;
 use tempfile::TempDir;
-use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text, until};
+use tool::{
+    Running, argument, document, feed, home, refused, run, run_to, start_server, tcpshm, text, until,
+};
 
 /// The link file of a source that was killed, full of messages that nobody has consumed, in its directory.
 fn dead_file() -> (TempDir, PathBuf) {
@@ -82,35 +84,33 @@ fn what_was_exported_can_be_replayed_into_another_link() {
 }
 
 #[test]
-fn an_export_that_is_not_whole_is_noticed_also_by_the_run_that_ends_it() {
+fn an_export_that_is_not_whole_is_not_sent() {
     let (home, file) = dead_file();
     let exported = run_to(0, ["export", argument(&file)]);
     let whole = exported.lines().count() - 1;
     assert!(whole > 3, "{exported}");
-    let kept: Vec<_> = exported.lines().take(whole).collect();
     let path = home.path().join("cut.jsonl");
+    let arguments = ["replay", argument(&path), "--connect", "127.0.0.1:9", "--dir", argument(home.path())];
+    let kept: Vec<_> = exported.lines().take(whole).collect();
     fs::write(&path, kept.join("\n")).unwrap();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let dir = argument(home.path());
-    let receive = |count: usize| {
-        let count = count.to_string();
-        let recv = ["recv", "--listen", &address, "--dir", dir, "--name", "other", "--count", &count];
-        Running::start(&mut tcpshm(recv))
-    };
-    let replay =
-        || Running::start(&mut tcpshm(["replay", argument(&path), "--connect", &address, "--dir", dir]));
-    let recv = receive(1);
-    let interrupted = replay();
-    assert_eq!(recv.finish().status.code(), Some(0));
-    interrupted.signal(Signal::KILL);
-    interrupted.finish();
-    let recv = receive(whole - 2);
-    let rest = replay();
-    assert_eq!(recv.finish().status.code(), Some(0));
-    let output = rest.finish();
+    let said = refused(3, arguments);
+    assert!(
+        said.contains(&format!("it has {whole} messages and has {}: nothing was sent", whole - 1)),
+        "{said}"
+    );
+    fs::write(&path, &exported[..exported.len() - 20]).unwrap();
+    assert!(refused(3, arguments).contains("begins no line of an export"));
+    fs::write(&path, vec![0; 3_000_000]).unwrap();
+    assert!(refused(3, arguments).contains("byte 0 of the input"));
+    // One that is sent as it comes is found out on the way, and what stands before is sent.
+    let (_server, address) = start_server(home.path(), &["--mode", "sink", "--name", "sink"]);
+    let address = address.to_string();
+    let mut replay = tcpshm(["replay", "--connect", &address, "--dir", argument(home.path())]);
+    let mut replay = Running::start(replay.stdin(Stdio::piped()));
+    feed(&mut replay.input(), kept.join("\n").as_bytes());
+    let output = replay.finish();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let expected = format!("it has {whole} messages and has {}", whole - 1);
-    assert!(text(&output.stderr).contains(&expected), "{output:?}");
+    assert!(text(&output.stderr).contains("all of it was sent and consumed"), "{output:?}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_is_no_export_is_not_replayed() {
     let arguments =
         ["replay", argument(&file), "--connect", &address.to_string(), "--dir", argument(home.path())];
     let output = run(arguments);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(text(&output.stderr).contains("byte 0 of the input begins no line of an export"), "{output:?}");
     drop(server);
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tool::{Running, argument, document, feed, home, refused, start_server, tcpshm, text, until};
+use tool::{Running, argument, document, feed, home, refused, run_to, start_server, tcpshm, text, until};
 
 /// An address that is free now. A server takes it and gives it up again and again.
 fn free_address() -> String {
@@ -181,6 +181,67 @@ fn a_count_takes_exactly_so_many_and_leaves_the_rest() {
 }
 
 #[test]
+fn a_count_that_is_all_of_it_ends_the_sender_too() {
+    let home = home();
+    let address = free_address();
+    let input = home.path().join("input");
+    fs::write(&input, "a\nb\n").unwrap();
+    let recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &["--count", "2"]));
+    let sends = ["--connect", &address];
+    let send = Running::start(&mut command("send", sends, home.path(), &[argument(&input)]));
+    assert_eq!(text(&recv.finish().stdout), "a\nb\n");
+    assert_eq!(send.finish().status.code(), Some(0));
+}
+
+#[test]
+fn a_file_is_appended_to_by_one_process_at_a_time() {
+    let home = home();
+    let output = home.path().join("output");
+    let listens = ["--listen", "127.0.0.1:0"];
+    let first = ["--output", argument(&output), "--name", "first"];
+    let _first = Running::start(&mut command("recv", listens, home.path(), &first));
+    until("it has the file", || output.exists());
+    let second = ["--output", argument(&output), "--name", "second"];
+    let said = Running::start(&mut command("recv", listens, home.path(), &second)).finish();
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert!(text(&said.stderr).contains("another process appends to it"), "{said:?}");
+}
+
+#[test]
+fn what_a_kill_left_behind_is_cut_off_whoever_comes_first_afterwards() {
+    let home = home();
+    let address = free_address();
+    let [input, output] = ["input", "output"].map(|name| home.path().join(name));
+    fs::write(&input, "one\ntwo\n").unwrap();
+    let receives = ["--output", argument(&output)];
+    let receive = || Running::start(&mut command("recv", ["--listen", &address], home.path(), &receives));
+    let send = |name: &str| {
+        let sends = ["--connect", &address];
+        let more = [argument(&input), "--name", name, "--restart"];
+        assert_eq!(
+            Running::start(&mut command("send", sends, home.path(), &more)).finish().status.code(),
+            Some(0)
+        );
+    };
+    let recv = receive();
+    send("first");
+    assert_eq!(recv.finish().status.code(), Some(0));
+    // As if it had been killed between a third line and its consumption.
+    let link = document(&run_to(0, ["inspect", "--json", argument(&home.path().join("s~recv~first.link"))]));
+    let journal = home.path().join("s~recv~first.recv.journal");
+    let mut entry = document(&fs::read_to_string(&journal).unwrap());
+    assert_eq!(entry["session"], link["session"]);
+    entry["position"] = link["consumed"].clone();
+    (entry["before"], entry["after"]) = (8.into(), 14.into());
+    fs::write(&journal, entry.to_string()).unwrap();
+    fs::write(&output, "one\ntwo\nthr").unwrap();
+    let recv = receive();
+    send("second");
+    assert_eq!(recv.finish().status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&output).unwrap(), "one\ntwo\none\ntwo\n");
+}
+
+#[test]
 fn sigint_leaves_what_is_committed_to_the_next_run() {
     let home = home();
     let address = free_address();
@@ -197,8 +258,9 @@ fn sigint_leaves_what_is_committed_to_the_next_run() {
     let output = send.finish();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     assert!(
-        text(&output.stderr)
-            .contains("stopped with 2 messages of the input committed; what waits in the link: 1 message"),
+        text(&output.stderr).contains(
+            "stopped with 2 messages of the input committed; what waits in the link: 2 messages, the last"
+        ),
         "{output:?}"
     );
     let recv = Running::start(&mut command("recv", ["--listen", &address], home.path(), &[]));
@@ -224,6 +286,11 @@ fn another_input_waits_for_the_one_that_was_interrupted() {
     let said = Running::start(&mut command("send", ["--connect", &address], home.path(), &more)).finish();
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     assert!(text(&said.stderr).contains("--restart"), "{said:?}");
+    let mut send = command("send", ["--connect", &address], home.path(), &[]);
+    let mut send = Running::start(send.stdin(Stdio::piped()));
+    feed(&mut send.input(), b"3\n");
+    let said = send.finish();
+    assert!(said.status.code() == Some(1) && text(&said.stderr).contains("--restart"), "{said:?}");
     let more = [argument(&other), "--restart"];
     let sent = Running::start(&mut command("send", ["--connect", &address], home.path(), &more)).finish();
     assert_eq!(sent.status.code(), Some(0), "{sent:?}");
@@ -326,9 +393,12 @@ fn an_input_that_was_replaced_or_grew_in_the_middle_is_not_gone_on_with() {
     };
     fs::write(&inputs[0], "a line\n".repeat(400_001)).unwrap();
     assert_refused();
-    // As long as before, and another file.
+    // As long as before, and other lines.
+    fs::write(&inputs[0], "b line\n".repeat(400_000)).unwrap();
+    assert_refused();
+    // The same lines, and another file.
     let other = home.path().join("other");
-    fs::write(&other, "b line\n".repeat(400_000)).unwrap();
+    fs::write(&other, "a line\n".repeat(400_000)).unwrap();
     fs::rename(&other, &inputs[0]).unwrap();
     assert_refused();
 }

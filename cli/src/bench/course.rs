@@ -19,6 +19,8 @@ use crate::turning::turn;
 
 /// Between two looks at the socket while shared memory is polled: what comes there is no message.
 const VISIT: Duration = Duration::from_micros(100);
+/// How long a run that was stopped waits for what is in flight.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Polls between two looks at the clock in an open loop: some hundred nanoseconds.
 const POLLS: u32 = 8;
 
@@ -93,19 +95,12 @@ impl Run {
     fn go(&mut self, options: &Options) -> Result<Found, Failure> {
         let stop = Stop::register(self.events.registry(), false).map_err(Failure::call("signals"))?;
         let mut screen = Screen::new();
+        self.connect(&stop, options.timeout)?;
         let mut stopped = false;
-        while self.app.carrier.is_none() && !stopped {
-            turn(&mut self.events, &mut self.app, self.idle, Some(REFRESH))
-                .map_err(Failure::call("connecting"))?;
-            stopped = stop.asked(self.events.foreign()).is_some();
-            self.check(Instant::now(), options.timeout)?;
-        }
-        if stopped {
-            return Err(Failure::Stopped);
-        }
         let began = Instant::now();
         self.app.begin(began, options.warm_up, options.duration);
         let mut ending = false;
+        let mut patience = None;
         loop {
             let now = self.step()?;
             if stop.asked(self.events.foreign()).is_some() {
@@ -114,6 +109,10 @@ impl Run {
                     break;
                 }
                 self.app.end(now);
+                patience = Some(now + LAST_ANSWERS);
+            }
+            if patience.is_some_and(|until| now >= until) {
+                break;
             }
             self.take_kills()?;
             if self.app.is_over(now)
@@ -135,7 +134,13 @@ impl Run {
             screen.progress(now, || self.progress(now, began, options));
         }
         screen.clear();
-        self.app.ledger.give_up();
+        if !stopped {
+            if self.app.strange && self.app.ledger.counts().answered == 0 {
+                let why = "it sends other messages: is it an echo?".to_owned();
+                return Err(Failure::NoAnswer { address: self.address, waited: options.timeout, why });
+            }
+            self.app.ledger.give_up();
+        }
         let carrier = self.app.carrier.ok_or(Failure::Stopped)?;
         let Load { times, recovery, kills, ledger, heard, .. } = &self.app;
         Ok(Found {
@@ -147,6 +152,18 @@ impl Run {
             recovery: recovery.clone(),
             stopped,
         })
+    }
+
+    fn connect(&mut self, stop: &Stop, timeout: Duration) -> Result<(), Failure> {
+        while self.app.carrier.is_none() {
+            turn(&mut self.events, &mut self.app, self.idle, Some(REFRESH))
+                .map_err(Failure::call("connecting"))?;
+            if stop.asked(self.events.foreign()).is_some() {
+                return Err(Failure::Stopped);
+            }
+            self.check(Instant::now(), timeout)?;
+        }
+        Ok(())
     }
 
     /// Sends what is due, and takes what has come. Returns the time.

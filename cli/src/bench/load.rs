@@ -46,6 +46,8 @@ pub(super) struct Load {
     /// Of the last answer, or the start.
     pub(super) heard: Instant,
     pub(super) trouble: Option<String>,
+    /// Messages came that are no answers.
+    pub(super) strange: bool,
     /// The send that a link will never take.
     pub(super) refused: Option<SendError>,
     // ---- kills ----
@@ -130,6 +132,7 @@ impl Load {
             times: Meter::new(),
             heard: now,
             trouble: None,
+            strange: false,
             refused: None,
             kills: 0,
             open: Vec::new(),
@@ -249,10 +252,16 @@ impl Load {
 
     #[inline]
     fn judge(&mut self, now: Instant, payload: &[u8]) {
-        self.heard = now;
         let done = match self.messages.read(payload) {
-            Read::Number(number) => self.ledger.answer(number),
-            Read::Other => return,
+            Read::Number(number) => {
+                self.heard = now;
+                self.ledger.answer(number)
+            }
+            // Of an earlier run, or nothing that was asked for.
+            Read::Other => {
+                self.strange = true;
+                return;
+            }
             Read::Damaged => return self.ledger.damaged(),
         };
         for left in (0..done).rev() {

@@ -33,7 +33,7 @@ pub(super) fn print(
     }
     let manner = match pace {
         Pace::Window(1) => "one at a time".to_owned(),
-        Pace::Window(window) => format!("{} in flight", grouped(window)),
+        Pace::Window(window) => format!("up to {} in flight", grouped(window)),
         Pace::Rate(rate) => format!("{} a second", grouped(rate)),
     };
     let on = match cores.is_one() {

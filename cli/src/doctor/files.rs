@@ -90,6 +90,10 @@ impl Sum {
         self.links += 1;
         let open = finding.holder.process().is_some();
         self.open += u64::from(open);
+        if finding.verdict == Verdict::Unfinished && !open {
+            let advice = "its link cannot be opened: move it away; the next login makes a new one";
+            self.checks.push(Check::problem("link file", finding.in_one_line(), advice));
+        }
         let Some(seen) = finding.seen.as_ref().filter(|_| finding.verdict == Verdict::Sound) else { return };
         let path = finding.path.display();
         if !open && seen.boot() == Boot::Other {

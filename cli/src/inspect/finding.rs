@@ -30,6 +30,8 @@ pub(crate) enum Verdict {
     Damaged,
     /// Whoever made it was interrupted, or goes on.
     Unfinished,
+    /// Nobody knows: it cannot be read.
+    Unreadable,
 }
 
 impl Verdict {
@@ -38,6 +40,7 @@ impl Verdict {
             Verdict::Sound => "sound",
             Verdict::Damaged => "damaged",
             Verdict::Unfinished => "unfinished",
+            Verdict::Unreadable => "unreadable",
         }
     }
 }
@@ -74,6 +77,12 @@ impl Finding {
         let verdict = if error.is_unfinished(prepared) { Verdict::Unfinished } else { Verdict::Damaged };
         let reason = Some(error.to_string());
         Self { path: file.path().to_owned(), verdict, reason, holder: holder(file), seen: None }
+    }
+
+    /// Of a file that cannot be read.
+    pub(crate) fn unreadable(path: &Path, reason: String) -> Self {
+        let (verdict, holder) = (Verdict::Unreadable, Holder::Unknown);
+        Self { path: path.to_owned(), verdict, reason: Some(reason), holder, seen: None }
     }
 
     /// The verdict.

@@ -35,6 +35,8 @@ pub(super) struct Pinger<'o> {
     /// The last answer, or the start.
     heard: Instant,
     trouble: Option<String>,
+    /// What failed on this side.
+    failed: Option<String>,
     pub(super) all: Meter,
     /// Since the last report.
     pub(super) recent: Meter,
@@ -59,11 +61,13 @@ impl Handler for Pinger<'_> {
     fn connected(&mut self, _: &mut Link<'_>, connected: &Connected) {
         self.carrier = Some(connected.carrier);
         self.last_carrier = self.carrier;
-        self.trouble = None;
+        (self.trouble, self.failed) = (None, None);
     }
 
     fn disconnected(&mut self, _: &mut Link<'_>, reason: &Disconnected) {
         self.carrier = None;
+        // Until now it was there.
+        self.heard = Instant::now();
         self.trouble = Some(reason.to_string());
     }
 
@@ -80,7 +84,7 @@ impl Handler for Pinger<'_> {
     }
 
     fn failed(&mut self, peer: &Name, error: &FileError) {
-        self.trouble = Some(events::failed(peer, error));
+        self.failed = Some(events::failed(peer, error));
     }
 
     fn reset(&mut self, _: &mut Link<'_>, _: &tcpshm_driver::ResetReport) {
@@ -102,6 +106,7 @@ impl<'o> Pinger<'o> {
             last_carrier: None,
             heard: now,
             trouble: None,
+            failed: None,
             all: Meter::new(),
             recent: Meter::new(),
         }
@@ -158,7 +163,8 @@ impl<'o> Pinger<'o> {
 
     /// What was last heard of why.
     pub(super) fn why(&self) -> String {
-        self.trouble.clone().unwrap_or_else(|| "is it an echo?".to_owned())
+        // What failed here is why the other side refused.
+        self.failed.as_ref().or(self.trouble.as_ref()).map_or("is it an echo?", String::as_str).to_owned()
     }
 
     /// What carries the link now.

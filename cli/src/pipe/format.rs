@@ -1,14 +1,14 @@
 //! How bytes of an input become messages.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use tcpshm_driver::Kind;
 
 use super::PIECE;
-use super::sending::sum;
+use crate::failure::Failure;
 use crate::hex;
 
 /// What an input is made of.
@@ -59,32 +59,45 @@ impl Format {
         }
     }
 
-    /// How many messages a file says it has, as far as `bytes` of it; what is left of them is another file's.
-    pub(crate) fn promised(self, path: &Path, bytes: &mut u64) -> io::Result<Option<u64>> {
-        let mut promised = None;
-        if *bytes == 0 || matches!(self, Format::Lines(_)) {
-            return Ok(promised);
+    /// Whether files are exports, and whole: before anything of them is sent.
+    pub(crate) fn check(self, files: &[PathBuf]) -> Result<(), Failure> {
+        if let Format::Lines(_) = self {
+            return Ok(());
         }
-        let mut lines = BufReader::new(File::open(path)?.take(*bytes));
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = lines.read_until(b'\n', &mut line)?;
-            if read == 0 {
-                return Ok(promised);
+        let (mut byte, mut messages, mut promised, mut line) = (0, 0, None, Vec::new());
+        for path in files {
+            let mut lines = BufReader::new(File::open(path).map_err(Failure::path(path))?);
+            loop {
+                line.clear();
+                let part = &mut (&mut lines).take(LONGEST as u64 + 1);
+                let read = part.read_until(b'\n', &mut line).map_err(Failure::path(path))?;
+                if read == 0 {
+                    break;
+                }
+                match self.next(&line, usize::MAX, true) {
+                    Ok(Some(piece)) if piece.took == read => {
+                        messages += u64::from(piece.message.is_some());
+                        promised = sum(promised, piece.promised);
+                    }
+                    _ => return Err(Failure::NotExported { byte, sent: None }),
+                }
+                byte += read as u64;
             }
-            *bytes -= read as u64;
-            if line.windows(HEADING.len()).any(|part| part == HEADING)
-                && let Ok(Some(piece)) = self.next(&line, usize::MAX, true)
-            {
-                promised = sum(promised, piece.promised);
-            }
+        }
+        match promised {
+            Some(promised) if promised != messages => Err(Failure::Cut { promised, messages }),
+            _ => Ok(()),
         }
     }
 }
 
-/// What stands in a line that is no message, and in no other.
-const HEADING: &[u8] = b"\"export\"";
+/// Bytes of the longest line of an export: twice those of the largest message that this tool sends, and more.
+const LONGEST: usize = 1 << 20;
+
+/// Exports may stand one behind the other.
+pub(super) fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.map_or(other, |one| Some(one.saturating_add(other.unwrap_or(0))))
+}
 
 fn line(kind: Kind, input: &[u8], newline: Option<usize>, largest: usize, ended: bool) -> Option<Piece> {
     let piece =
@@ -98,6 +111,9 @@ fn line(kind: Kind, input: &[u8], newline: Option<usize>, largest: usize, ended:
 }
 
 fn exported(input: &[u8], newline: Option<usize>, ended: bool) -> Result<Option<Piece>, NotExported> {
+    if input.first().is_some_and(|first| *first != b'{') || newline.unwrap_or(input.len()) > LONGEST {
+        return Err(NotExported);
+    }
     let (line, took) = match newline {
         Some(at) => (&input[..at], at + 1),
         None if ended && !input.is_empty() => (input, input.len()),

@@ -13,8 +13,8 @@ use crate::failure::Failure;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
-/// Bytes of the longest line of an export: a message of a gigabyte is no message.
-const LONGEST: usize = 256 * 1024 * 1024;
+/// More than the longest line that is looked at whole.
+const LONGEST: usize = 4 * 1024 * 1024;
 /// Chunks that may wait.
 const WAITING: usize = 4;
 

@@ -16,12 +16,14 @@ use tcpshm_driver::SessionId;
 const LINE: usize = 2048;
 
 /// What is written down before a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Of the link.
     pub(crate) session: String,
     /// Where the link stands before the step.
     pub(crate) position: u64,
+    /// Where it stands after it.
+    pub(crate) reach: u64,
     /// Bytes of the file before the step.
     pub(crate) before: u64,
     /// Bytes of the file after it.
@@ -30,12 +32,13 @@ pub(crate) struct Entry {
     pub(crate) messages: u64,
     /// Messages after it.
     pub(crate) messages_after: u64,
+    /// Check sums of the input up to `before`, and up to `after`.
+    pub(crate) sums: [u32; 2],
     /// The step says that the input ended.
     pub(crate) end: bool,
     /// Which file.
     pub(crate) file: String,
     /// The inputs, in order, as they were when the run began.
-    #[serde(default)]
     pub(crate) inputs: Vec<Identity>,
 }
 
@@ -46,6 +49,11 @@ impl Entry {
     /// Whether it is about this session.
     pub(crate) fn is_of(&self, session: SessionId) -> bool {
         self.session == session.to_string()
+    }
+
+    /// Whether a file of so many bytes ends with this step, or with a part of it.
+    pub(crate) fn is_last(&self, len: u64) -> bool {
+        (self.before..=self.after).contains(&len)
     }
 }
 
@@ -87,7 +95,9 @@ impl Journal {
         };
         let mut line = serde_json::to_vec(entry)?;
         if line.len() >= LINE {
-            return Err(io::Error::other("the names of the files are too long for a journal"));
+            return Err(io::Error::other(
+                "the names of so many files are too long for a journal: send them in several runs, or as `cat FILE... |`",
+            ));
         }
         line.resize(LINE - 1, b' ');
         line.push(b'\n');
@@ -117,10 +127,12 @@ mod tests {
         let entry = |position, file: &str| Entry {
             session: session.to_string(),
             position,
+            reach: position + 8,
             before: 1,
             after: 2,
             messages: 3,
             messages_after: 4,
+            sums: [5, 6],
             end: false,
             file: file.to_owned(),
             inputs: vec![(1, 2, 3)],

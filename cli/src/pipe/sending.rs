@@ -1,5 +1,7 @@
 //! Sends an input through a link: the loop of `send` and `replay`.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,7 +76,9 @@ struct Sending<'t, D> {
     events: EventLoop<D>,
     app: EndApp<Answers>,
     waker: Arc<Waker>,
-    journal: Option<Journal>,
+    journal: Journal,
+    /// What is sent is in files: where it stood can be found again. Of a pipe nobody can tell.
+    lasts: bool,
     /// The input, as it is known in the journal.
     files: String,
     inputs: Vec<Identity>,
@@ -84,6 +88,8 @@ struct Sending<'t, D> {
     /// Bytes of input that are committed, and messages.
     bytes: u64,
     messages: u64,
+    /// The check sum of those bytes.
+    sum: u32,
     /// Everything is committed.
     committed: bool,
     /// Bytes of the largest message, as far as is known.
@@ -100,23 +106,26 @@ impl<'t, D: End> Sending<'t, D> {
         let waker = Waker::new(events.registry(), INPUT).map_err(Failure::call("epoll"))?;
         let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
         let answers = Answers { dropped: task.drops_answers };
-        // Where a pipe stood nobody can tell later.
         let inputs = identities(&task.files)?;
         let lasts = inputs.as_ref().is_some_and(|inputs| !inputs.is_empty());
-        let journal = lasts.then(|| Journal::new(&task.end.dir, &format!("{owner}.send")));
+        if lasts && task.count.is_none() {
+            task.format.check(&task.files)?;
+        }
         let inputs = inputs.unwrap_or_default();
         let mut sending = Self {
             task,
             events,
             app: EndApp::new(answers, task.end.peer.clone()),
             waker: Arc::new(waker),
-            journal,
+            journal: Journal::new(&task.end.dir, &format!("{owner}.send")),
+            lasts,
             files: names(&task.files),
             inputs,
             input: None,
             session: None,
             bytes: 0,
             messages: 0,
+            sum: 0,
             committed: false,
             largest: tcpshm_driver::Geometry::default().largest() as usize,
             promised: None,
@@ -150,8 +159,8 @@ impl<'t, D: End> Sending<'t, D> {
                 format!("{} committed{state}", counted(messages, "message"))
             });
         }
-        if let Some(journal) = &mut self.journal {
-            journal.remove().map_err(Failure::path(journal.path().to_owned()))?;
+        if self.lasts {
+            self.journal.remove().map_err(Failure::path(self.journal.path().to_owned()))?;
         }
         self.app.screen.clear();
         if self.task.json {
@@ -159,7 +168,7 @@ impl<'t, D: End> Sending<'t, D> {
             output.json(&json!({"messages": self.messages, "bytes": self.bytes, "delivered": true}))?;
             output.flush()?;
         }
-        match self.promised.filter(|_| self.task.count.is_none()) {
+        match self.promised.filter(|_| !self.lasts && self.task.count.is_none()) {
             Some(promised) if promised != self.messages => {
                 Err(Failure::Incomplete { promised, messages: self.messages })
             }
@@ -192,34 +201,57 @@ impl<'t, D: End> Sending<'t, D> {
         let (session, position) = (link.session(), link.committed().position().get());
         drop(link);
         self.app.reset = None;
-        if let Some(journal) = &mut self.journal {
-            let read = journal.read().map_err(Failure::path(journal.path().to_owned()))?;
-            if let Some(entry) = read.filter(|_| !self.task.restart) {
-                if entry.file != self.files {
-                    return Err(Failure::OtherInput { files: entry.file, bytes: entry.before });
-                }
-                if !is_continued(&entry.inputs, &self.inputs) {
-                    return Err(Failure::InputChanged { files: entry.file, bytes: entry.before });
-                }
-                if !entry.is_of(session) {
-                    return Err(Failure::BeganAnew { session, bytes: entry.before });
-                }
-                // The batch is there as a whole or not at all.
-                let taken = position > entry.position;
-                self.bytes = if taken { entry.after } else { entry.before };
-                self.messages = if taken { entry.messages_after } else { entry.messages };
-                self.committed = taken && entry.end;
-            }
-        }
-        // What was read by the run that was interrupted.
-        let mut before = self.bytes;
-        for path in &self.task.files {
-            let promised = self.task.format.promised(path, &mut before).map_err(Failure::path(path))?;
-            self.promised = sum(self.promised, promised);
+        let read = self.journal.read().map_err(Failure::path(self.journal.path().to_owned()))?;
+        if self.task.restart && read.is_some() {
+            self.journal.remove().map_err(Failure::path(self.journal.path().to_owned()))?;
+        } else if let Some(entry) = read {
+            self.go_on(entry, session, position)?;
         }
         self.session = Some(session);
         self.input = Some(Input::start(self.task.files.clone(), self.bytes, Arc::clone(&self.waker)));
         Ok(())
+    }
+
+    /// Where a run was interrupted, which had written `entry`.
+    fn go_on(&mut self, entry: Entry, session: SessionId, position: u64) -> Result<(), Failure> {
+        let (files, bytes) = (entry.file.clone(), entry.before);
+        if entry.file != self.files {
+            return Err(Failure::OtherInput { files, bytes });
+        }
+        if !entry.is_of(session) {
+            return Err(Failure::BeganAnew { session, bytes });
+        }
+        // The batch is there as a whole or not at all.
+        let taken = position == entry.reach;
+        if !taken && position != entry.position {
+            return Err(Failure::LinkMoved { files, bytes });
+        }
+        self.bytes = if taken { entry.after } else { entry.before };
+        self.messages = if taken { entry.messages_after } else { entry.messages };
+        self.sum = entry.sums[usize::from(taken)];
+        self.committed = taken && entry.end;
+        if !is_continued(&entry.inputs, &self.inputs) || self.sum_of_inputs()? != self.sum {
+            return Err(Failure::InputChanged { files, bytes });
+        }
+        Ok(())
+    }
+
+    /// The check sum of what is to have been sent of the inputs.
+    fn sum_of_inputs(&self) -> Result<u32, Failure> {
+        let (mut left, mut sum, mut chunk) = (self.bytes, crc32fast::Hasher::new(), vec![0; 1 << 16]);
+        for path in &self.task.files {
+            let mut part = File::open(path).map_err(Failure::path(path))?.take(left);
+            loop {
+                match part.read(&mut chunk).map_err(Failure::path(path))? {
+                    0 => break,
+                    read => {
+                        sum.update(&chunk[..read]);
+                        left -= read as u64;
+                    }
+                }
+            }
+        }
+        Ok(sum.finalize())
     }
 
     /// Commits one batch. Returns whether another one may follow at once.
@@ -235,26 +267,31 @@ impl<'t, D: End> Sending<'t, D> {
         let sent = Sent { bytes: self.bytes, messages: self.messages };
         let laid = lay_out(self.task, input, &mut batch, sent, room, &mut self.largest)?;
         let Laid { took, messages, filled, promised, full, end } = laid;
-        self.promised = sum(self.promised, promised);
+        self.promised = super::format::sum(self.promised, promised);
         let after = Sent { bytes: sent.bytes + took as u64, messages: sent.messages + messages };
-        if let Some(journal) = self.journal.as_mut().filter(|_| filled > 0) {
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.sum);
+        hasher.update(&input.look()?.0[..took]);
+        let sum = hasher.finalize();
+        if self.lasts && filled > 0 {
             let entry = Entry {
                 session: self.session.map(|session| session.to_string()).unwrap_or_default(),
                 position,
+                reach: position + filled,
                 before: sent.bytes,
                 after: after.bytes,
                 messages: sent.messages,
                 messages_after: after.messages,
+                sums: [self.sum, sum],
                 end,
                 file: self.files.clone(),
                 inputs: self.inputs.clone(),
             };
-            journal.write(&entry).map_err(Failure::path(journal.path().to_owned()))?;
+            self.journal.write(&entry).map_err(Failure::path(self.journal.path().to_owned()))?;
         }
         batch.commit();
         drop(link);
         input.use_up(took);
-        (self.bytes, self.messages) = (after.bytes, after.messages);
+        (self.bytes, self.messages, self.sum) = (after.bytes, after.messages, sum);
         self.committed = end;
         self.app.roomy &= !full;
         Ok(filled > 0)
@@ -269,12 +306,13 @@ impl<'t, D: End> Sending<'t, D> {
     fn stopped(&mut self) -> Result<ExitCode, Failure> {
         let now = self.events.now();
         let link = self.events.driver().end_link(now, self.app.peer.as_ref());
-        let end = u64::from(self.committed && self.task.says_end);
-        let waiting = link.map_or(0, |link| link.undelivered().messages.saturating_sub(end));
+        let waiting = link.map_or(0, |link| link.undelivered().messages);
+        let ends = self.committed && self.task.says_end && waiting > 0;
         let messages = counted(self.messages, "message");
         self.app.screen.line(format_args!(
-            "tcpshm: stopped with {messages} of the input committed; what waits in the link: {}",
-            counted(waiting, "message")
+            "tcpshm: stopped with {messages} of the input committed; what waits in the link: {}{}",
+            counted(waiting, "message"),
+            if ends { ", the last of which says that it was the end" } else { "" },
         ));
         Ok(ExitCode::from(STOPPED))
     }
@@ -318,11 +356,16 @@ fn lay_out(
         let byte = sent.bytes + laid.took as u64;
         let whole = task.count.is_some_and(|count| sent.messages + laid.messages >= count);
         let next = task.format.next(&there[laid.took..], *largest, ended);
-        let next = next.map_err(|_| Failure::NotExported { byte })?.filter(|_| !whole);
+        let next = match next {
+            // What stands before it goes first.
+            Err(_) if laid.messages > 0 => break,
+            Err(_) => return Err(Failure::NotExported { byte, sent: Some(sent.messages) }),
+            Ok(next) => next.filter(|_| !whole),
+        };
         let ends = next.is_none() && (whole || ended);
         let (message, took) = match next {
             Some(Piece { message, promised, took }) => {
-                laid.promised = sum(laid.promised, promised);
+                laid.promised = super::format::sum(laid.promised, promised);
                 (message, took)
             }
             None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
@@ -353,11 +396,6 @@ fn lay_out(
         laid.end = ends;
     }
     Ok(laid)
-}
-
-/// Exports may stand one behind the other.
-pub(super) fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    one.map_or(other, |one| Some(one.saturating_add(other.unwrap_or(0))))
 }
 
 /// The input, as it is known in a journal.

@@ -1,7 +1,7 @@
 //! What has come and is not written.
 
 use serde_json::json;
-use tcpshm_driver::{Delivered, Link, Received, SessionId};
+use tcpshm_driver::{Delivered, Link, Name, Received, SessionId};
 
 use crate::hex;
 use crate::pipe::app::Taker;
@@ -10,6 +10,8 @@ use crate::pipe::{END, PIECE};
 /// Messages that are written together and then consumed in one store.
 #[derive(Debug)]
 pub(super) struct Block {
+    /// Whose they are.
+    pub(super) peer: Name,
     pub(super) bytes: Vec<u8>,
     pub(super) messages: u64,
     /// Where the link's consumption stands before them.
@@ -26,6 +28,8 @@ pub(super) struct Taking {
     forever: bool,
     json: bool,
     taken: u64,
+    /// Something that was not taken came behind the last that was.
+    followed: bool,
     ended: bool,
     stopped: bool,
     block: Option<Block>,
@@ -35,16 +39,22 @@ pub(super) struct Taking {
 
 impl Taker for Taking {
     fn take(&mut self, link: &Link<'_>, received: &Received<'_>) -> bool {
+        let is_end = received.kind() == END && received.payload().is_empty();
         if self.is_ending() {
-            // What comes now is for the next run.
-            return false;
+            // What comes now is for the next run. But an end right behind the last message that was asked for is the end of
+            // what was taken, and whoever said it waits for it.
+            let ends = is_end && self.ended_by_count() && !self.forever;
+            if !ends || self.ended || self.stopped || std::mem::replace(&mut self.followed, true) {
+                self.followed = true;
+                return false;
+            }
         }
         let upto = received.position();
         let from = match self.handed.filter(|handed| handed.session() == upto.session()) {
             Some(handed) => handed.position().get(),
             None => link.consumed().position().get(),
         };
-        let new = || Block { bytes: Vec::new(), messages: 0, from, upto };
+        let new = || Block { peer: link.peer().clone(), bytes: Vec::new(), messages: 0, from, upto };
         // Of another session: it cannot be consumed with these.
         let block = match self.block.take().filter(|block| block.upto.session() == upto.session()) {
             Some(block) => self.block.insert(block),
@@ -52,7 +62,7 @@ impl Taker for Taking {
         };
         block.upto = upto;
         let (kind, payload) = (received.kind(), received.payload());
-        if kind == END && payload.is_empty() {
+        if is_end {
             self.ended |= !self.forever;
             return false;
         }
@@ -78,7 +88,17 @@ impl Taker for Taking {
 
 impl Taking {
     pub(super) fn new(count: Option<u64>, forever: bool, json: bool) -> Self {
-        Self { count, forever, json, taken: 0, ended: false, stopped: false, block: None, handed: None }
+        Self {
+            count,
+            forever,
+            json,
+            taken: 0,
+            followed: false,
+            ended: false,
+            stopped: false,
+            block: None,
+            handed: None,
+        }
     }
 
     /// Takes no more.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tcpshm_driver::mio::{Token, Waker};
 use tcpshm_driver::{EventLoop, Name};
-use tcpshm_support::screen::grouped;
 use tcpshm_support::stop::Stop;
 
 use crate::arguments::STOPPED;
@@ -19,6 +18,7 @@ use crate::failure::Failure;
 use crate::pipe::app::EndApp;
 use crate::pipe::{End, EndOptions};
 use crate::turning::turn;
+use crate::units::counted;
 use block::Taking;
 use writer::{Target, Writer};
 
@@ -29,7 +29,7 @@ use writer::{Target, Writer};
 /// whoever reads has had enough.
 ///
 /// Standard output may get again, after a kill, what was written and not consumed. With --output nothing comes twice: it is
-/// written down where the file stood, and what a kill left behind that is cut off.
+/// written down where the file stood, and what a kill left behind that is cut off. One process at a time appends to a file.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -99,7 +99,7 @@ impl<'o, D: End> Receiving<'o, D> {
         let waker = Waker::new(events.registry(), WRITTEN).map_err(Failure::call("epoll"))?;
         let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
         let target = match &options.output {
-            Some(path) => Target::file(path, &options.end.dir, &format!("{side}~{name}.recv"))?,
+            Some(path) => Target::file(path, &options.end.dir, &format!("{side}~{name}"))?,
             None => Target::Output,
         };
         let taking = Taking::new(options.count, options.forever, options.json);
@@ -148,7 +148,7 @@ impl<'o, D: End> Receiving<'o, D> {
             let (received, connected) = (self.received, self.app.connected);
             self.app.screen.progress(now, || {
                 let state = if connected { "" } else { " (not connected)" };
-                format!("{} messages received{state}", grouped(received))
+                format!("{} received{state}", counted(received, "message"))
             });
         }
     }

@@ -66,10 +66,14 @@ impl Handler for App<'_> {
     }
 
     fn connected(&mut self, link: &mut Link<'_>, connected: &Connected) {
+        let due = self.due(Instant::now());
         let served = self.links.of(link.peer(), link.session());
         served.tally.connections += 1;
         served.connected = true;
         served.ready = true;
+        // What could not be made while the client was away is not made up for.
+        let due = self.options.rate.map_or(served.made, |_| due);
+        served.made = served.made.max(due);
         answer_waiting(link, served);
         let outcome = format!("{:?}", connected.outcome).to_lowercase();
         let carrier = format!("{:?}", connected.carrier).to_lowercase();
@@ -179,7 +183,7 @@ impl<'o> App<'o> {
         let wished = |served: &&mut Served| served.connected && served.ready && served.made < due;
         for served in self.links.iter_mut().filter(wished) {
             let Some(mut link) = host.link(now, &served.peer) else { continue };
-            // What could not be made in time, before the client came say, is not made up for.
+            // Nor what a client did not take in time.
             if self.options.rate.is_some() {
                 served.made = served.made.max(due.saturating_sub(BURST));
             }

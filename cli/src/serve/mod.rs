@@ -102,7 +102,7 @@ enum Mode {
     Echo,
     /// Consume each
     Sink,
-    /// Send numbered messages to every client
+    /// Send messages to every client, numbered from 1 in each run of the server
     Source,
 }
 

@@ -101,6 +101,15 @@ fn look(directory: &Path) -> Result<Vec<Finding>, Failure> {
         names.extend(main.then_some(name));
     }
     names.sort();
-    // One that has gone meanwhile, or may not be read, shows nothing.
-    Ok(names.into_iter().filter_map(|name| examine(&directory.join(name)).ok()).collect())
+    Ok(names.into_iter().filter_map(|name| find(&directory.join(name))).collect())
+}
+
+/// `None` of one that has gone meanwhile.
+fn find(path: &Path) -> Option<Finding> {
+    match examine(path) {
+        Ok(finding) => Some(finding),
+        Err(Failure::Path { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(Failure::Path { source, .. }) => Some(Finding::unreadable(path, source.to_string())),
+        Err(failure) => Some(Finding::unreadable(path, failure.to_string())),
+    }
 }
