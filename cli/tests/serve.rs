@@ -4,7 +4,7 @@
 mod tool;
 
 use rustix::process::Signal;
-use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text};
+use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text, until};
 
 #[test]
 fn a_server_ends_cleanly_on_sigterm_and_on_sigint() {
@@ -108,6 +108,18 @@ fn links_go_to_threads_in_turn_and_stay_there() {
         link["connections"].as_u64()
     };
     assert_eq!(["one", "two", "three"].map(connections), [1, 2, 1].map(Some));
+}
+
+#[test]
+fn who_stops_reading_its_reports_keeps_no_link_and_no_signal_waiting() {
+    let home = home();
+    // Nobody reads beyond the first line, and a pipe holds little.
+    let (mut server, address) = start_server(home.path(), &["--report", "1ms"]);
+    let address = address.to_string();
+    let ping = ["ping", &address, "--dir", argument(home.path()), "--count", "150", "--timeout", "2s"];
+    run_to(0, ping.into_iter().chain(["--interval", "20ms"]));
+    server.signal(Signal::TERM);
+    until("it ends", || server.has_ended());
 }
 
 #[test]

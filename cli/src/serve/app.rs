@@ -8,14 +8,12 @@ use tcpshm_driver::{
     Received, ResetReport, SendError, SessionId, Stalled, Undelivered, ViewError,
 };
 use tcpshm_support::events;
-use tcpshm_support::screen::Screen;
 
 use super::groups::Places;
 use super::host::Host;
 use super::served::{AllServed, Served};
+use super::voice::Voice;
 use super::{BEAT, Mode, Options};
-use crate::failure::Failure;
-use crate::output::Output;
 use crate::units::{bytes, counted};
 
 /// The kind of what a source makes.
@@ -26,7 +24,7 @@ const BURST: u64 = 256;
 /// Echo, sink or source.
 pub(super) struct App<'o> {
     options: &'o Options,
-    screen: Screen,
+    voice: Voice,
     links: AllServed,
     /// Of a server.
     places: Places,
@@ -45,7 +43,7 @@ impl Handler for App<'_> {
         served.tally.bytes_in += received.payload().len() as u64;
         if self.options.mode != Mode::Echo {
             if let Err(refused) = link.consume(received) {
-                self.screen.line(format_args!("cannot consume a message: {}", refused.reason));
+                self.voice.note(format!("cannot consume a message: {}", refused.reason));
             }
             return;
         }
@@ -54,7 +52,7 @@ impl Handler for App<'_> {
         if let Err(received) = unanswered {
             match link.hold(received) {
                 Ok(held) => served.waiting.push_back(held),
-                Err(refused) => self.screen.line(format_args!("cannot hold a message: {}", refused.reason)),
+                Err(refused) => self.voice.note(format!("cannot hold a message: {}", refused.reason)),
             }
         }
     }
@@ -123,10 +121,10 @@ impl Handler for App<'_> {
 }
 
 impl<'o> App<'o> {
-    pub(super) fn new(options: &'o Options, now: Instant) -> Self {
+    pub(super) fn new(options: &'o Options, now: Instant, voice: Voice) -> Self {
         Self {
             options,
-            screen: Screen::new(),
+            voice,
             links: AllServed::default(),
             places: Places::default(),
             since: now,
@@ -212,33 +210,29 @@ impl<'o> App<'o> {
             return;
         }
         if self.options.json {
-            // A server goes on when nobody reads what it says.
-            let mut output = Output::new();
-            let _ = output.json(document).and_then(|()| output.flush());
+            self.voice.document(document);
         } else {
-            self.screen.line(text());
+            self.voice.note(text());
         }
     }
 
-    pub(super) fn summarise(&mut self) -> Result<(), Failure> {
-        let mut output = Output::new();
+    pub(super) fn summarise(&self) {
         if self.options.json {
             let links: Vec<Value> = self.links.iter().map(summary).collect();
-            output.json(&json!({"event": "summary", "links": links}))?;
-        } else {
-            let width = self.links.iter().map(|link| link.peer.as_str().len()).max().unwrap_or(0);
-            for Served { peer, tally, .. } in self.links.iter() {
-                output.line(format_args!(
-                    "{peer:<width$}  {} in ({}), {} out ({}), {}",
-                    counted(tally.messages_in, "message"),
-                    bytes(tally.bytes_in),
-                    counted(tally.messages_out, "message"),
-                    bytes(tally.bytes_out),
-                    counted(tally.connections, "connection"),
-                ))?;
-            }
+            return self.voice.document(&json!({"event": "summary", "links": links}));
         }
-        output.flush()
+        let width = self.links.iter().map(|link| link.peer.as_str().len()).max().unwrap_or(0);
+        let line = |Served { peer, tally, .. }: &Served| {
+            format!(
+                "{peer:<width$}  {} in ({}), {} out ({}), {}\n",
+                counted(tally.messages_in, "message"),
+                bytes(tally.bytes_in),
+                counted(tally.messages_out, "message"),
+                bytes(tally.bytes_out),
+                counted(tally.connections, "connection"),
+            )
+        };
+        self.voice.lines(self.links.iter().map(line).collect());
     }
 }
 

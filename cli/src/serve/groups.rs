@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tcpshm_driver::{EventLoop, Group, GroupId, Name, Server};
 use tcpshm_support::cores::Cores;
@@ -12,6 +12,7 @@ use tcpshm_support::cores::Cores;
 use super::app::App;
 use super::report::{Row, rows};
 use super::served::Served;
+use super::voice::Voice;
 use super::{Options, serve};
 use crate::failure::Failure;
 
@@ -34,6 +35,7 @@ impl<'s> Groups<'s> {
         scope: &'s Scope<'s, '_>,
         options: &'o Options,
         server: &mut Server,
+        voice: &Voice,
     ) -> Result<Self, Failure> {
         let mut members = Vec::new();
         // Peers are told at login whether a loop may sleep, so all are made before the first turn.
@@ -45,12 +47,13 @@ impl<'s> Groups<'s> {
             let rows = Arc::<Mutex<Vec<Row>>>::default();
             let (told, pinned) = mpsc::sync_channel(1);
             let (core, reported) = (options.core.get(number).copied(), Arc::clone(&rows));
+            let voice = voice.clone();
             let carry = move || {
                 let pinned = core.map_or(Ok(()), Cores::pin);
                 let goes_on = pinned.is_ok();
                 // Who waits for it waits below.
                 let _ = told.send(pinned);
-                if goes_on { carry(number, events, options, &reported) } else { Ok(Vec::new()) }
+                if goes_on { carry(number, events, options, &reported, voice) } else { Ok(Vec::new()) }
             };
             let thread = thread::Builder::new().name(format!("group {number}"));
             let thread = thread.spawn_scoped(scope, carry).map_err(Failure::call("starting a thread"))?;
@@ -92,18 +95,23 @@ impl<'s> Groups<'s> {
     }
 }
 
+/// A look at all links that is so old is new.
+const NOW: Duration = Duration::from_millis(10);
+
 /// The thread of a group.
 fn carry(
     number: usize,
     mut events: EventLoop<Group>,
     options: &Options,
     reported: &Mutex<Vec<Row>>,
+    voice: Voice,
 ) -> Result<Vec<Served>, Failure> {
-    let mut app = App::new(options, events.now());
+    let mut app = App::new(options, events.now(), voice);
+    // Often enough for what the server says of it to be about now.
+    let every = options.report.map(|every| (every / 8).max(NOW));
     let stopped = |events: &mut EventLoop<Group>| events.driver().is_stopped();
-    serve(&mut events, &mut app, options, stopped, |events, app| {
+    serve(&mut events, &mut app, (options.idle, every), stopped, |events, app| {
         *locked(reported) = rows(events, app.peers(), Some(number));
-        Ok(())
     })?;
     Ok(app.into_links())
 }

@@ -5,6 +5,7 @@ mod groups;
 mod host;
 mod report;
 mod served;
+mod voice;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::units;
 use app::App;
 use groups::Groups;
 use host::Host;
+use voice::Voice;
 
 /// Run a server: echo, sink or source
 ///
@@ -46,8 +48,8 @@ It ends on SIGINT or SIGTERM, tells its peers, prints what each link carried, an
 
 JSON: one document a line. \"event\" is listening {address}, connected {peer, address, carrier, outcome},
 disconnected {peer, reason}, refused {text}, note {text}, report {connected, detached, refused, links: [{peer, group,
-carrier, heard_seconds_ago, committed, acked, unacked_bytes, consumed, ring, space, held, logins}]}, or summary {links: [{peer,
-connections, messages_in, bytes_in, messages_out, bytes_out}]}.")]
+carrier, heard_seconds_ago, committed, acked, unacked_bytes, consumed, ring, space, held, logins}]}, unread {lines} that
+nobody read in time, or summary {links: [{peer, connections, messages_in, bytes_in, messages_out, bytes_out}]}.")]
 pub(crate) struct Options {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4000")]
@@ -134,8 +136,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     config.carriers = options.carrier.offer();
     options.check(config.link.limits.send.largest())?;
     let mut server = Server::bind(config)?;
+    let (voice, writer) = Voice::start(options.json);
     thread::scope(|scope| {
-        let groups = Groups::start(scope, options, &mut server)?;
+        let groups = Groups::start(scope, options, &mut server, &voice)?;
         if let Some(core) = options.core.first() {
             Cores::pin(*core).map_err(Failure::call("staying on the core of --core"))?;
         }
@@ -143,43 +146,48 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         let mut events = events.with_idle(options.idle.strategy());
         let stop = Stop::register(events.registry(), options.child).map_err(Failure::call("signals"))?;
         announce(&mut events, options.json)?;
-        let mut app = App::new(options, Instant::now()).with_places(groups.places());
-        let stopped =
-            |events: &mut EventLoop<Server>| stop.asked(events.foreign()).is_some() || groups.has_failed();
-        serve(&mut events, &mut app, options, stopped, |events, app| {
+        let mut app = App::new(options, Instant::now(), voice.clone()).with_places(groups.places());
+        // Who asked for reports, and has had enough of them, has had enough.
+        let unread = || options.report.is_some() && voice.is_closed();
+        let stopped = |events: &mut EventLoop<Server>| {
+            stop.asked(events.foreign()).is_some() || groups.has_failed() || unread()
+        };
+        serve(&mut events, &mut app, (options.idle, options.report), stopped, |events, app| {
             let mut rows = report::rows(events, app.peers(), None);
             rows.extend(groups.rows());
-            report::print(options, &events.driver().counters(), rows)
+            report::tell(options, &events.driver().counters(), rows, &voice);
         })?;
         events.shut_down(&mut app);
         drop(events);
         let (links, ended) = groups.join();
         app.add_links(links);
-        // Whoever read the address may be gone.
-        let _ = app.summarise();
-        ended.map(|()| ExitCode::SUCCESS)
-    })
+        app.summarise();
+        ended
+    })?;
+    drop(voice);
+    writer.finish();
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Turns until it is stopped, and reports as often as was asked for.
-fn serve<'o, H: Host>(
+/// Turns until it is stopped, and reports every so often.
+fn serve<H: Host>(
     events: &mut EventLoop<H>,
-    app: &mut App<'o>,
-    options: &'o Options,
+    app: &mut App<'_>,
+    (idle, every): (IdleChoice, Option<Duration>),
     mut stopped: impl FnMut(&mut EventLoop<H>) -> bool,
-    mut report: impl FnMut(&mut EventLoop<H>, &mut App<'o>) -> Result<(), Failure>,
+    mut report: impl FnMut(&mut EventLoop<H>, &mut App<'_>),
 ) -> Result<(), Failure> {
-    let mut next = options.report.map(|every| events.now() + every);
+    let mut next = every.map(|every| events.now() + every);
     while !stopped(events) {
         let now = events.now();
         let until_report = next.map(|next| next.saturating_duration_since(now));
         let wait = app.wait(now).into_iter().chain(until_report).min();
-        turn(events, app, options.idle, wait).map_err(Failure::call("serving"))?;
+        turn(events, app, idle, wait).map_err(Failure::call("serving"))?;
         let now = events.now();
         app.pump(now, events.driver());
-        if let (Some(every), Some(due)) = (options.report, next.filter(|next| *next <= now)) {
-            next = Some(now.max(due) + every);
-            report(events, app)?;
+        if let (Some(every), Some(_)) = (every, next.filter(|next| *next <= now)) {
+            next = Some(now + every);
+            report(events, app);
         }
     }
     Ok(())

@@ -8,8 +8,7 @@ use tcpshm_support::screen::grouped;
 
 use super::Options;
 use super::host::Host;
-use crate::failure::Failure;
-use crate::output::Output;
+use super::voice::Voice;
 use crate::table::aligned;
 use crate::units::bytes;
 
@@ -39,32 +38,28 @@ pub(super) fn rows<'n, H: Host>(
     peers.filter_map(look).collect()
 }
 
-/// Prints them, as text or as a document. If a link is there twice, because it moved meanwhile, the first counts.
-pub(super) fn print(options: &Options, server: &ServerCounters, mut rows: Vec<Row>) -> Result<(), Failure> {
+/// Says them, as text or as a document. If a link is there twice, because it moved meanwhile, the first counts.
+pub(super) fn tell(options: &Options, server: &ServerCounters, mut rows: Vec<Row>, voice: &Voice) {
     rows.sort_by(|one, other| one.peer.as_str().cmp(other.peer.as_str()));
     rows.dedup_by(|later, first| later.peer == first.peer);
-    let mut output = Output::new();
     if options.json {
         let links: Vec<Value> = rows.iter().map(document).collect();
         let refused: serde_json::Map<String, Value> =
             server.refused.iter().map(|(code, count)| (format!("{code:?}"), json!(count))).collect();
-        output.json(&json!({
+        return voice.document(&json!({
             "event": "report", "connected": server.connected, "detached": server.detached,
             "refused": refused, "links": links,
-        }))?;
-    } else {
-        let heading =
-            ["PEER", "GROUP", "CARRIER", "HEARD", "SENT", "CONSUMED", "UNACKED", "RING", "HELD", "LOGINS"];
-        for line in aligned(heading, 3, rows.iter().map(cells)) {
-            output.line(line)?;
-        }
-        let refused: u64 = server.refused.iter().map(|(_, count)| count).sum();
-        if refused > 0 {
-            output.line(format_args!("logins refused: {}", grouped(refused)))?;
-        }
-        output.line("")?;
+        }));
     }
-    output.flush()
+    let heading =
+        ["PEER", "GROUP", "CARRIER", "HEARD", "SENT", "CONSUMED", "UNACKED", "RING", "HELD", "LOGINS"];
+    let mut lines = aligned(heading, 3, rows.iter().map(cells));
+    let refused: u64 = server.refused.iter().map(|(_, count)| count).sum();
+    if refused > 0 {
+        lines.push(format!("logins refused: {}", grouped(refused)));
+    }
+    lines.push("\n".to_owned());
+    voice.lines(lines.join("\n"));
 }
 
 fn carrier(counters: &Counters) -> Option<&'static str> {
