@@ -18,7 +18,8 @@ use crate::output::Output;
 /// For what a reset kept aside, or for the file of a machine that does not come back. The file is opened for reading only
 /// and stays as it is. Of a damaged file it writes the messages in front of the damage.
 ///
-/// While its owner runs, the messages are on their way as well: replaying them would deliver them twice.
+/// While its owner runs, the messages are on their way as well: replaying them would deliver them twice. What the other side has
+/// consumed is known as far as it told: over shared memory that may be late.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
