@@ -3,7 +3,9 @@
 pub(crate) mod app;
 pub(crate) mod format;
 pub(crate) mod input;
+mod inputs;
 pub(crate) mod journal;
+mod laying;
 pub(crate) mod sending;
 
 use std::net::SocketAddr;

@@ -1,8 +1,5 @@
 //! Sends an input through a link: the loop of `send` and `replay`.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tcpshm_driver::mio::{Token, Waker};
-use tcpshm_driver::shm::Mapped;
-use tcpshm_driver::{Batch, EventLoop, Link, Received, SendError, SessionId};
+use tcpshm_driver::{EventLoop, Link, Received, SessionId};
 use tcpshm_support::stop::Stop;
 
 use super::app::{EndApp, Taker};
-use super::format::{Format, Piece};
+use super::format::{Format, sum};
 use super::input::Input;
+use super::inputs;
 use super::journal::{Entry, Identity, Journal};
-use super::{END, End, EndOptions};
+use super::laying::{Laid, Sent, lay_out};
+use super::{End, EndOptions};
 use crate::arguments::STOPPED;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -106,7 +104,7 @@ impl<'t, D: End> Sending<'t, D> {
         let waker = Waker::new(events.registry(), INPUT).map_err(Failure::call("epoll"))?;
         let stop = Stop::register(events.registry(), false).map_err(Failure::call("signals"))?;
         let answers = Answers { dropped: task.drops_answers };
-        let inputs = identities(&task.files)?;
+        let inputs = inputs::identities(&task.files)?;
         let lasts = inputs.as_ref().is_some_and(|inputs| !inputs.is_empty());
         if lasts && task.count.is_none() {
             task.format.check(&task.files)?;
@@ -119,7 +117,7 @@ impl<'t, D: End> Sending<'t, D> {
             waker: Arc::new(waker),
             journal: Journal::new(&task.end.dir, &format!("{owner}.send")),
             lasts,
-            files: names(&task.files),
+            files: inputs::names(&task.files),
             inputs,
             input: None,
             session: None,
@@ -230,28 +228,12 @@ impl<'t, D: End> Sending<'t, D> {
         self.messages = if taken { entry.messages_after } else { entry.messages };
         self.sum = entry.sums[usize::from(taken)];
         self.committed = taken && entry.end;
-        if !is_continued(&entry.inputs, &self.inputs) || self.sum_of_inputs()? != self.sum {
+        if !inputs::is_continued(&entry.inputs, &self.inputs)
+            || inputs::sum(&self.task.files, self.bytes)? != self.sum
+        {
             return Err(Failure::InputChanged { files, bytes });
         }
         Ok(())
-    }
-
-    /// The check sum of what is to have been sent of the inputs.
-    fn sum_of_inputs(&self) -> Result<u32, Failure> {
-        let (mut left, mut sum, mut chunk) = (self.bytes, crc32fast::Hasher::new(), vec![0; 1 << 16]);
-        for path in &self.task.files {
-            let mut part = File::open(path).map_err(Failure::path(path))?.take(left);
-            loop {
-                match part.read(&mut chunk).map_err(Failure::path(path))? {
-                    0 => break,
-                    read => {
-                        sum.update(&chunk[..read]);
-                        left -= read as u64;
-                    }
-                }
-            }
-        }
-        Ok(sum.finalize())
     }
 
     /// Commits one batch. Returns whether another one may follow at once.
@@ -267,11 +249,11 @@ impl<'t, D: End> Sending<'t, D> {
         let sent = Sent { bytes: self.bytes, messages: self.messages };
         let laid = lay_out(self.task, input, &mut batch, sent, room, &mut self.largest)?;
         let Laid { took, messages, filled, promised, full, end } = laid;
-        self.promised = super::format::sum(self.promised, promised);
+        self.promised = sum(self.promised, promised);
         let after = Sent { bytes: sent.bytes + took as u64, messages: sent.messages + messages };
         let mut hasher = crc32fast::Hasher::new_with_initial(self.sum);
         hasher.update(&input.look()?.0[..took]);
-        let sum = hasher.finalize();
+        let check = hasher.finalize();
         if self.lasts && filled > 0 {
             let entry = Entry {
                 session: self.session.map(|session| session.to_string()).unwrap_or_default(),
@@ -281,7 +263,7 @@ impl<'t, D: End> Sending<'t, D> {
                 after: after.bytes,
                 messages: sent.messages,
                 messages_after: after.messages,
-                sums: [self.sum, sum],
+                sums: [self.sum, check],
                 end,
                 file: self.files.clone(),
                 inputs: self.inputs.clone(),
@@ -291,7 +273,7 @@ impl<'t, D: End> Sending<'t, D> {
         batch.commit();
         drop(link);
         input.use_up(took);
-        (self.bytes, self.messages, self.sum) = (after.bytes, after.messages, sum);
+        (self.bytes, self.messages, self.sum) = (after.bytes, after.messages, check);
         self.committed = end;
         self.app.roomy &= !full;
         Ok(filled > 0)
@@ -315,129 +297,5 @@ impl<'t, D: End> Sending<'t, D> {
             if ends { ", the last of which says that it was the end" } else { "" },
         ));
         Ok(ExitCode::from(STOPPED))
-    }
-}
-
-/// How much of an input is committed.
-#[derive(Clone, Copy)]
-struct Sent {
-    bytes: u64,
-    messages: u64,
-}
-
-/// What a batch holds.
-#[derive(Default)]
-struct Laid {
-    /// Bytes of input.
-    took: usize,
-    messages: u64,
-    /// Bytes of frames.
-    filled: u64,
-    /// Messages that the input says it has.
-    promised: Option<u64>,
-    /// There was more, and no room.
-    full: bool,
-    /// Nothing comes behind it.
-    end: bool,
-}
-
-/// Puts into a batch what there is and fits `room` bytes of frames, one message at least if the ring takes it.
-fn lay_out(
-    task: &Task,
-    input: &mut Input,
-    batch: &mut Batch<'_, Mapped>,
-    sent: Sent,
-    room: u64,
-    largest: &mut usize,
-) -> Result<Laid, Failure> {
-    let mut laid = Laid::default();
-    while !laid.end {
-        let (there, ended) = input.look()?;
-        let byte = sent.bytes + laid.took as u64;
-        let whole = task.count.is_some_and(|count| sent.messages + laid.messages >= count);
-        let next = task.format.next(&there[laid.took..], *largest, ended);
-        let next = match next {
-            // What stands before it goes first.
-            Err(_) if laid.messages > 0 => break,
-            Err(_) => return Err(Failure::NotExported { byte, sent: Some(sent.messages) }),
-            Ok(next) => next.filter(|_| !whole),
-        };
-        let ends = next.is_none() && (whole || ended);
-        let (message, took) = match next {
-            Some(Piece { message, promised, took }) => {
-                laid.promised = super::format::sum(laid.promised, promised);
-                (message, took)
-            }
-            None if ends => (task.says_end.then(|| (END, Vec::new())), 0),
-            None if input.look_further()? => continue,
-            None => break,
-        };
-        if let Some((kind, payload)) = message {
-            let frame = (payload.len() as u64 + 16).next_multiple_of(8);
-            if laid.filled > 0 && laid.filled + frame > room {
-                break;
-            }
-            match batch.send(kind, &payload) {
-                Ok(()) => laid.filled += frame,
-                Err(SendError::Full { .. } | SendError::NotEstablished) => {
-                    laid.full = true;
-                    break;
-                }
-                // The other side takes less than the usual.
-                Err(SendError::TooLarge { most, .. }) if (most as usize) < *largest => {
-                    *largest = most as usize;
-                    continue;
-                }
-                Err(error) => return Err(Failure::Send(error)),
-            }
-            laid.messages += u64::from(!ends);
-        }
-        laid.took += took;
-        laid.end = ends;
-    }
-    Ok(laid)
-}
-
-/// The input, as it is known in a journal.
-fn names(files: &[PathBuf]) -> String {
-    // What is no file has no other name than the one that was typed.
-    let whole = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string();
-    files.iter().map(whole).collect::<Vec<_>>().join(" ")
-}
-
-/// Which files the inputs are; `None` if one of them is a pipe or the like.
-fn identities(files: &[PathBuf]) -> Result<Option<Vec<Identity>>, Failure> {
-    let mut found = Vec::new();
-    for path in files {
-        let metadata = path.metadata().map_err(Failure::path(path))?;
-        if !metadata.is_file() {
-            return Ok(None);
-        }
-        found.push((metadata.dev(), metadata.ino(), metadata.len()));
-    }
-    Ok(Some(found))
-}
-
-/// Whether what was sent of the inputs is still where it was: they are the same files, and only the last of them may have
-/// grown, since a place behind it would be another one.
-fn is_continued(before: &[Identity], now: &[Identity]) -> bool {
-    let same = |(number, (old, new)): (usize, (&Identity, &Identity))| {
-        (old.0, old.1) == (new.0, new.1) && (old.2 == new.2 || number + 1 == now.len())
-    };
-    before.len() == now.len() && before.iter().zip(now).enumerate().all(same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_input_is_continued_where_only_the_end_of_the_last_file_has_changed() {
-        let before = [(1, 10, 100), (1, 11, 100)];
-        assert!(is_continued(&before, &before));
-        assert!(is_continued(&before, &[(1, 10, 100), (1, 11, 200)]));
-        assert!(!is_continued(&before, &[(1, 10, 101), (1, 11, 100)]), "grown before the last");
-        assert!(!is_continued(&before, &[(1, 10, 100), (1, 12, 100)]), "another file of the name");
-        assert!(!is_continued(&before, &before[..1]));
     }
 }
