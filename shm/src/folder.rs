@@ -59,6 +59,9 @@ pub(crate) struct Folder {
     pub(crate) faults: Faults,
 }
 
+/// How often a file is opened that is removed each time before it is looked at.
+const TRIES: u32 = 16;
+
 impl Folder {
     pub(crate) fn new(held: OwnedFd, path: PathBuf) -> Self {
         Self {
@@ -83,13 +86,22 @@ impl Folder {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
         };
-        match self.open_at(name, flags) {
-            Ok(file) => {
-                self.check(name, &self.stat_of(name, &file)?, access)?;
-                Ok(Some(file))
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            match self.open_at(name, flags) {
+                Ok(file) => {
+                    let stat = self.stat_of(name, &file)?;
+                    // Removed or replaced since it was opened: what has the name now?
+                    if stat.st_nlink == 0 && left > 0 {
+                        continue;
+                    }
+                    self.check(name, &stat, access)?;
+                    return Ok(Some(file));
+                }
+                Err(Errno::NOENT) => return Ok(None),
+                Err(error) => return Err(self.open_error(name, access, error)),
             }
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.open_error(name, access, error)),
         }
     }
 
@@ -300,4 +312,41 @@ pub(crate) fn uid() -> u32 {
 /// A count whose width depends on the architecture.
 fn widen(count: impl Into<u64>) -> u64 {
     count.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_opened_is_the_one_that_has_the_name() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::new(File::open(home.path()).unwrap().into(), home.path().to_owned());
+        let put = || {
+            let (new, name) = (home.path().join("new"), home.path().join("name"));
+            fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&new).unwrap();
+            fs::rename(new, name).unwrap();
+        };
+        put();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    put();
+                }
+            });
+            // It has the name at every moment.
+            let opened = (0..20_000).map(|_| folder.open_file("name", Access::Read));
+            let bad = opened
+                .map(|opened| opened.map(|file| file.is_some()))
+                .find(|opened| !matches!(opened, Ok(true)));
+            done.store(true, Ordering::Relaxed);
+            assert!(bad.is_none(), "{bad:?}");
+        });
+    }
 }
