@@ -37,6 +37,9 @@ impl Sweep {
         if random.bool() {
             self.move_away(directory, |_| true)?;
         }
+        if random.u8(..8) == 0 {
+            clear_out(directory)?;
+        }
         let (side, link) = (Side::BOTH[random.usize(..2)], random.u16(..links));
         let file = file(directory, side, link);
         let replace = random.u8(..4) == 0;
@@ -75,6 +78,17 @@ impl Sweep {
         self.bereft += missing.len() as u64;
         Ok(missing)
     }
+}
+
+/// Does what a person has to do with files that resets put aside: there may be no more than a few of each link.
+fn clear_out(directory: &Path) -> io::Result<()> {
+    for found in fs::read_dir(directory)? {
+        let path = found?.path();
+        if path.extension().is_some_and(|extension| extension == "kept") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// A restored backup, say.
