@@ -116,7 +116,7 @@ fn who_stops_reading_its_reports_keeps_no_link_and_no_signal_waiting() {
     // Nobody reads beyond the first line, and a pipe holds little.
     let (mut server, address) = start_server(home.path(), &["--report", "1ms"]);
     let address = address.to_string();
-    let ping = ["ping", &address, "--dir", argument(home.path()), "--count", "150", "--timeout", "2s"];
+    let ping = ["ping", &address, "--dir", argument(home.path()), "--count", "60", "--timeout", "2s"];
     run_to(0, ping.into_iter().chain(["--interval", "20ms"]));
     server.signal(Signal::TERM);
     until("it ends", || server.has_ended());

@@ -328,7 +328,7 @@ fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
     bytes
 }
 
-const NOISY: u16 = 200;
+const NOISY: u16 = 120;
 
 /// Connections that begin as a login does and go on with garbage, of whose packets this much is kept.
 fn noise(seed: u64, kept: usize) -> Capture {

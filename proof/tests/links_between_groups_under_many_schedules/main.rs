@@ -170,7 +170,7 @@ fn number(variable: &str, default: u64) -> u64 {
 /// Runs `body` in many schedules, half of them random, half by priorities.
 #[expect(clippy::print_stdout, reason = "how much was explored, and from where")]
 fn explore(what: &str, body: impl Fn() + Send + Sync + Copy + 'static) {
-    let count = usize::try_from(number("TCPSHM_SCHEDULES", 10_000)).expect("64 bits");
+    let count = usize::try_from(number("TCPSHM_SCHEDULES", 3_000)).expect("64 bits");
     let seed = number("TCPSHM_SEED", 20_261_128);
     println!("{what}: {count} schedules from seed {seed}");
     let half = count / 2;
