@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use support::app::{App, Habit};
 use support::files::Home;
 use support::stage::Stage;
-use support::{World, client, kind, name, server, wish};
+use support::{PATIENCE, World, client, kind, name, server, wish};
 use tcpshm_driver::{
     Carrier, Client, Driver, Ended, EventLoop, NotAccepted, SendFailure, SendOutcome, Sender, SenderError,
     Silence, Ticket, TrySendError,
@@ -56,6 +56,7 @@ fn what_a_thread_sends_is_committed_and_arrives(carrier: Carrier) {
     let mut stage = Stage::over(carrier);
     let sender = sender(&mut stage);
     assert_eq!(sender.peer().as_str(), "server");
+    stage.world.patience = PATIENCE;
     let thread = thread::spawn(move || {
         (0..200_u8).map(|number| sender.send(kind(2), &[number; 40], DEADLINE).unwrap()).collect::<Vec<_>>()
     });
@@ -93,6 +94,7 @@ fn a_spinning_owner_sees_mail_without_asking_the_poll(carrier: Carrier) {
 fn patient(carrier: Carrier, homes: &[Home; 2]) -> (EventLoop<Client>, World<App, App>) {
     let silence = Silence::new(Duration::from_secs(900)).unwrap();
     let mut world = World::<App, App>::new();
+    world.patience = PATIENCE;
     let mut at_server = server(homes[1].path());
     (at_server.link.silence, at_server.link.limits) = (silence, support::limits(1 << 16, 512));
     let address = world.serve(at_server, App::with(Habit::Consume));

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use support::app::{App, Habit};
 use support::files::Home;
 use support::process::{Process, child, end_with_parent, task};
-use support::{World, client, kind, limits, name, server, wish};
+use support::{PATIENCE, World, client, kind, limits, name, server, wish};
 use tcpshm_driver::{Carrier, Client, EventLoop, SendOutcome, TrySendError};
 
 carriers! {
@@ -82,6 +82,7 @@ fn process(carrier: Carrier, life: u32, home: &Home, address: SocketAddr) -> Pro
 fn whatever_was_said_to_be_committed_is_in_the_file(carrier: Carrier) {
     let homes = Home::pair(carrier);
     let mut world = World::<App, App>::new();
+    world.patience = PATIENCE;
     let mut config = server(homes[1].path());
     config.link.limits = limits(1 << 16, 512);
     let address = world.serve(config, App::with(Habit::Consume));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use support::app::{App, Habit};
 use support::stage::Stage;
-use support::{kind, limits, name, wish};
+use support::{PATIENCE, kind, limits, name, wish};
 use tcpshm_driver::{Carrier, CarrierWish, SendFailure, SendOutcome, Sender, Ticket, TrySendError};
 
 carriers! {
@@ -82,6 +82,7 @@ fn disturbed(carrier: Carrier, mut disturb: impl FnMut(&mut Stage, usize)) {
         (server.link.limits, client.link.limits) = (limits(1 << 14, 512), limits(1 << 14, 512));
     });
     stage.world.at_server().app = App::with(Habit::Consume);
+    stage.world.patience = PATIENCE;
     let sender = stage.world.clients[0].driver.sender().unwrap();
     let threads: Vec<_> = (0..THREADS).map(|thread| run(sender.clone(), thread)).collect();
     let (all, mut times) = (usize::from(THREADS) * EACH as usize, 0);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use support::app::{App, Habit};
 use support::files::Home;
 use support::stage::Stage;
-use support::{World, client, kind, name, server, wish};
+use support::{PATIENCE, World, client, kind, name, server, wish};
 use tcpshm_driver::{
     Carrier, Client, Connected, Driver, EventLoop, Handler, Link, Received, SendOutcome, Sender, Silence,
     Ticket, TrySendError,
@@ -150,6 +150,7 @@ fn a_loop_sleeps_while_the_ring_is_full() {
     let homes = Home::pair(Carrier::Tcp);
     let silence = Silence::new(Duration::from_secs(900)).unwrap();
     let mut world = World::<App, App>::new();
+    world.patience = PATIENCE;
     let mut at_server = server(homes[1].path());
     at_server.link.silence = silence;
     let address = world.serve(at_server, App::with(Habit::Hold));
@@ -312,6 +313,7 @@ fn an_application_that_was_refused_is_told_of_room_although_others_send(carrier:
 fn a_thread_that_waits_for_room_gets_it(carrier: Carrier) {
     let (mut stage, sender) = narrow(carrier);
     stage.world.at_server().app.habit = Habit::Consume;
+    stage.world.patience = PATIENCE;
     let threads: Vec<_> = (0..4_u8)
         .map(|thread| {
             let sender = sender.clone();

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 pub(crate) mod app;
+pub(crate) mod bell;
 pub(crate) mod cable;
 pub(crate) mod camp;
 pub(crate) mod files;
@@ -30,12 +31,16 @@ use tcpshm_driver::{
     Server, ServerConfig, SetupError,
 };
 
+use bell::Bell;
 use cable::Cable;
 
 /// How often the loop may turn before a test has failed: far more than any needs.
 const TURNS: usize = 50_000;
-/// Turns without an event before the clock moves. The kernel delivers on loopback at once, mostly.
-const QUIET: u32 = 3;
+/// Turns without an event before the clock moves. After the first of them the bell is rung, once for each of
+/// the packets that open a connection, of which every one is sent in answer to the one before.
+const QUIET: u32 = 4;
+/// How long a quiet turn waits for threads and processes that have a part in a world.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
 const SERVER_TOKENS: Range<usize> = 0..100_000;
 /// Tokens of each group.
 const GROUP_TOKENS: usize = 1000;
@@ -112,6 +117,7 @@ pub(crate) struct World<A, B> {
     pub(crate) cables: Vec<Cable>,
     /// One socket for each port that a server listens on, so that nobody takes it while the server is away.
     ports: Vec<Socket>,
+    bell: Bell,
     next_token: usize,
     quiet: u32,
     /// Turns so far.
@@ -122,6 +128,8 @@ pub(crate) struct World<A, B> {
     pub(crate) spins: bool,
     /// How far the clock jumps at most while a link is polled: then nobody says when the next deadline is.
     pub(crate) stride: Duration,
+    /// How long a quiet turn waits: not at all, or for others that have a part, see [`PATIENCE`].
+    pub(crate) patience: Duration,
     /// The clock does not jump past this.
     halt: Option<Instant>,
 }
@@ -138,12 +146,14 @@ impl<A: Handler, B: Handler> World<A, B> {
             clients: Vec::new(),
             cables: Vec::new(),
             ports: Vec::new(),
+            bell: Bell::new(),
             next_token: SERVER_TOKENS.end,
             quiet: 0,
             turns: 0,
             tick: Duration::ZERO,
             spins: false,
             stride: Duration::from_millis(20),
+            patience: Duration::ZERO,
             halt: None,
         }
     }
@@ -234,15 +244,15 @@ impl<A: Handler, B: Handler> World<A, B> {
     pub(crate) fn turn(&mut self) {
         self.turns += 1;
         self.now += self.tick;
-        // While a link is polled, the kernel has a moment once before every jump of the clock.
-        let patient = if self.is_polling() { self.quiet + 1 >= QUIET } else { self.quiet > 0 };
-        let wait = if patient { Duration::from_millis(1) } else { Duration::ZERO };
+        // Before the clock moves, everything has arrived that was sent.
+        let sure = self.quiet == 0 || self.bell.ring();
+        let wait = if self.quiet == 0 { Duration::ZERO } else { self.patience };
         self.poll.poll(&mut self.events, Some(wait)).unwrap();
         let mut carried = false;
         for cable in &mut self.cables {
             carried |= cable.turn();
         }
-        self.quiet = if self.events.is_empty() && !carried { self.quiet + 1 } else { 0 };
+        self.quiet = if self.events.is_empty() && !carried && sure { self.quiet + 1 } else { 0 };
         for event in &self.events {
             if let Some(seat) = self.server.as_mut().filter(|seat| seat.driver.owns(event.token())) {
                 seat.driver.handle_event(self.now, event, &mut seat.app).unwrap();
