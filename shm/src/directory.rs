@@ -40,8 +40,8 @@ impl LinkDirectory {
     /// A missing directory is made, with mode 0700; one above it is not. One that is there must belong to
     /// this process's user, and others must not be able to write it.
     ///
-    /// The lock does not pass to a program that this process executes. A forked child shares it, and must
-    /// not use this value; the name is free again when both are done with it.
+    /// The lock does not pass to a program that this process executes. A forked child shares it and must not
+    /// use this value. The name is free again when this process drops it, or when both have ended.
     pub fn open(path: &Path, role: Role, owner: &Name) -> Result<Self, DirectoryError> {
         // With a slash or a dot behind it the kernel would follow a symbolic link after all.
         let path: PathBuf = path.components().collect();

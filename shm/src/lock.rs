@@ -6,15 +6,16 @@
 //! well as between two.
 //!
 //! A program that is executed does not get them, since the descriptors are close-on-exec. A forked child
-//! shares them: it keeps its parent's locks until it ends or executes a program, and must not use what
-//! they guard. So a host that starts a program may find its own lock taken for a moment, if it dropped it
-//! just then.
+//! shares them until it ends or executes a program, and must not use what they guard. An owner's lock that
+//! is dropped is free at once all the same, so that a host that starts programs does not find its own name
+//! taken; what a child drops ends nothing of its parent's.
 
 use std::fs::File;
 use std::io;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Pid, getpid};
 
 use crate::error::{DirectoryError, FileError};
 use crate::folder::{FileIdentity, Folder};
@@ -42,10 +43,12 @@ impl Writer {
 /// The exclusive right to run as one owner in one directory.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
-    /// Never read or written; the lock ends when it is closed.
-    _file: File,
+    /// Never read or written.
+    file: File,
     name: String,
     identity: FileIdentity,
+    /// Who took it. A forked child has a copy of all this, which is not for it to end.
+    holder: Pid,
 }
 
 impl OwnerLock {
@@ -58,7 +61,7 @@ impl OwnerLock {
         if !locked {
             return Err(DirectoryError::Locked { path: folder.path_of(&name) });
         }
-        let lock = Self { _file: file, name, identity };
+        let lock = Self { file, name, identity, holder: getpid() };
         // Somebody may have removed the file between its opening and its locking.
         lock.check(folder)?;
         Ok(lock)
@@ -70,6 +73,15 @@ impl OwnerLock {
             Ok(())
         } else {
             Err(FileError::LockLost { path: folder.path_of(&self.name) })
+        }
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Closing the file ends the lock only if no child has it, too. Should this fail, that is what is left.
+        if self.holder == getpid() {
+            let _ = flock(&self.file, FlockOperation::NonBlockingUnlock);
         }
     }
 }
@@ -95,5 +107,33 @@ mod tests {
         // Such a descriptor names a file and is good for nothing else.
         let file = File::from(open("/", OFlags::PATH, Mode::empty()).unwrap());
         assert_eq!(Writer::take(file).unwrap_err().raw_os_error(), Some(Errno::BADF.raw_os_error()));
+    }
+
+    /// A directory, and how its owner is locked.
+    fn home() -> (tempfile::TempDir, impl Fn() -> Result<OwnerLock, DirectoryError>) {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::new(File::open(home.path()).unwrap().into(), home.path().to_owned());
+        (home, move || OwnerLock::take(&folder, "lock".to_owned()))
+    }
+
+    #[test]
+    fn an_owner_that_is_done_is_free_at_once_although_a_child_has_the_descriptor_still() {
+        let (_home, take) = home();
+        let lock = take().unwrap();
+        let _of_the_child = lock.file.try_clone().unwrap();
+        assert!(matches!(take(), Err(DirectoryError::Locked { .. })));
+        drop(lock);
+        take().unwrap();
+    }
+
+    #[test]
+    fn a_child_that_drops_its_copy_ends_no_lock_of_its_parent() {
+        let (_home, take) = home();
+        let lock = take().unwrap();
+        let (file, name) = (lock.file.try_clone().unwrap(), lock.name.clone());
+        drop(OwnerLock { file, name, identity: lock.identity, holder: Pid::INIT });
+        assert!(matches!(take(), Err(DirectoryError::Locked { .. })));
+        drop(lock);
+        take().unwrap();
     }
 }
