@@ -64,7 +64,7 @@ pub(super) const BEHIND: [(Failing, &str); 1] =
     [(failing("pwrite64", &["ENOSPC", "EIO", "EINTR"]), "fallocate:error=EOPNOTSUPP")];
 
 /// Calls that are made and do not fail here, each with its reason.
-pub(super) const SPARED: [(&str, &str); 14] = [
+pub(super) const SPARED: [(&str, &str); 15] = [
     ("brk", "memory of the allocator, which asks mmap next"),
     ("munmap", "fails for a wrong argument only; what is injected would leave the mapping"),
     ("mremap", "memory of the allocator"),
@@ -73,6 +73,7 @@ pub(super) const SPARED: [(&str, &str); 14] = [
     ("write", "the record of the application; links write with sendto"),
     ("unlink", "the scenario, which plays the cleaner; the project removes with unlinkat"),
     ("sched_yield", "the scenario; cannot fail"),
+    ("getpid", "cannot fail"),
     ("geteuid", "cannot fail"),
     ("getrandom", "cannot fail for so few bytes, but for EINTR, which the standard library repeats"),
     ("clock_gettime", "cannot fail; not a system call where there is a vDSO"),
