@@ -37,7 +37,7 @@ Exit status:
   1    it could not be done; one line on standard error says why
   2    the command line is wrong
   3    done, and the answer is bad: messages lost, a file damaged, a problem found
-  130  stopped by SIGINT or SIGTERM before the end
+  130  stopped by SIGINT, SIGTERM or SIGHUP before the end
 
 Data goes to standard output, everything else to standard error. --json makes the output one document, \
 or a document a line where it goes on; times in it are in nanoseconds, sizes in bytes.";

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use tcpshm_support::ends;
 
 use crate::failure::Failure;
 
 /// The longest that a signal is not noticed.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// Ends by SIGINT and SIGTERM.
+/// Ends by [`ends::signals`].
 #[derive(Debug)]
 pub(crate) struct Pauses {
     over: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ pub(crate) struct Pauses {
 impl Pauses {
     pub(crate) fn new() -> Result<Self, Failure> {
         let over = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in ends::signals() {
             let flag = Arc::clone(&over);
             signal_hook::flag::register(signal, flag).map_err(Failure::call("signals"))?;
         }

@@ -46,16 +46,12 @@ fn an_open_loop_sends_exactly_what_the_rate_says_whatever_comes_back() {
 #[test]
 fn a_stall_counts_for_every_message_that_it_delayed() {
     let home = home();
-    let (server, address) = start_server(home.path(), &[]);
+    let (mut server, address) = start_server(home.path(), &["--json", "--report", "50ms"]);
     let (address, dir) = (address.to_string(), argument(home.path()));
     let arguments = ["--connect", &address, "--dir", dir, "--rate", "1k", "--duration", "2s", "--json"];
     let bench = Running::start(tcpshm(["bench", "--idle", "sleep"]).args(arguments));
-    // Stopped for half of the time at least, wherever the run stands then.
-    tool::until("the bench is connected", || {
-        fs::read_dir(home.path())
-            .unwrap()
-            .any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with("server~bench.link"))
-    });
+    // Stopped for half of the time at least, wherever the run stands then, but not before it has begun.
+    while document(&server.line())["links"][0]["consumed"].as_u64().is_none_or(|bytes| bytes == 0) {}
     server.signal(Signal::STOP);
     std::thread::sleep(std::time::Duration::from_secs(1));
     server.signal(Signal::CONT);

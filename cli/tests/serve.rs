@@ -3,6 +3,9 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod tool;
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use rustix::process::Signal;
 use tool::{Running, argument, document, home, refused, run, run_to, start_server, tcpshm, text, until};
 
@@ -14,6 +17,37 @@ fn a_server_ends_cleanly_on_sigterm_and_on_sigint() {
         server.signal(signal);
         assert_eq!(server.finish().status.code(), Some(0), "{signal:?}");
     }
+}
+
+/// A server whose parent has set what a closed terminal does to it. Returns its first line, too.
+fn started_with(signal: &str, home: &Path) -> (Running, String) {
+    let mut command = Command::new("env");
+    command
+        .args([signal, env!("CARGO_BIN_EXE_tcpshm"), "serve", "--listen", "127.0.0.1:0", "--dir"])
+        .arg(home);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Running::start(&mut command);
+    let line = server.line();
+    (server, line)
+}
+
+#[test]
+fn a_server_ends_cleanly_when_its_terminal_is_closed() {
+    let home = home();
+    let (server, _) = started_with("--default-signal=HUP", home.path());
+    server.signal(Signal::HUP);
+    assert_eq!(server.finish().status.code(), Some(0));
+}
+
+#[test]
+fn a_server_that_is_to_outlive_its_terminal_does() {
+    let home = home();
+    let (server, line) = started_with("--ignore-signal=HUP", home.path());
+    server.signal(Signal::HUP);
+    let address = line.strip_prefix("listening on ").unwrap();
+    run_to(0, ["ping", address, "--dir", argument(home.path()), "--count", "5", "--interval", "0"]);
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().status.code(), Some(0));
 }
 
 #[test]

@@ -11,10 +11,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
 use tcpshm_driver::{Carrier, Name};
 
 use crate::choices::CarrierChoice;
+use crate::ends;
 use crate::entry::Connections;
 use crate::ledger::{Counts, Ledger};
 use crate::message::Messages;
@@ -100,7 +100,7 @@ impl Plan {
     /// do that; whether the result is good is for the caller to see.
     pub fn run(&self, screen: &mut Screen) -> Result<Summary, Trouble> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in ends::signals() {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
         }
         let mut demo = Demo::start(self, screen)?;

@@ -26,4 +26,4 @@ pub mod server;
 pub mod stretch;
 
 use tcpshm_support::events;
-pub use tcpshm_support::{choices, screen, stop};
+pub use tcpshm_support::{choices, ends, screen, stop};

@@ -44,7 +44,7 @@ Examples:
   tcpshm serve --mode source --rate 1000          a thousand numbered messages a second to each client
   tcpshm serve --groups 2 --core 0,2,3            links on two threads; the server's stays on core 0, theirs on 2 and 3
 
-It ends on SIGINT or SIGTERM, tells its peers, prints what each link carried, and ends with status 0.
+It ends on SIGINT, SIGTERM or SIGHUP, tells its peers, prints what each link carried, and ends with status 0.
 
 JSON: one document a line. \"event\" is listening {address}, connected {peer, address, carrier, outcome},
 disconnected {peer, reason}, refused {text}, note {text}, report {connected, detached, refused, links: [{peer, group,

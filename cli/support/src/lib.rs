@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!     for people         screen   events   times   spread   picture
-//!     to be told         choices  stop
+//!     to be told         choices  ends  stop
 //!     to compare with    cache_line   socket   ── course, mix, cores
 //! ```
 //!
@@ -13,6 +13,7 @@ pub mod cache_line;
 pub mod choices;
 pub mod cores;
 pub mod course;
+pub mod ends;
 pub mod events;
 pub mod mix;
 pub mod picture;

@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use tcpshm_driver::mio::{self, Interest, Registry, Token};
+
+use crate::ends;
 
 /// A signal came.
 const SIGNAL: Token = Token(0);
@@ -23,19 +24,20 @@ pub struct Stop {
 /// Who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// SIGINT or SIGTERM.
+    /// One of [`ends::signals`].
     BySignal,
     /// The process that started this one.
     ByParent,
 }
 
 impl Stop {
-    /// Listens for SIGINT and SIGTERM and, if this process is the `child` of a supervisor, for the end of
+    /// Listens for [`ends::signals`] and, if this process is the `child` of a supervisor, for the end of
     /// standard input: that comes even if the supervisor is killed, so no child outlives it.
     pub fn register(registry: &Registry, child: bool) -> io::Result<Self> {
         let (signals, told) = UnixStream::pair()?;
-        pipe::register(SIGINT, told.try_clone()?)?;
-        pipe::register(SIGTERM, told)?;
+        for signal in ends::signals() {
+            pipe::register(signal, told.try_clone()?)?;
+        }
         let signals = watched(registry, signals, SIGNAL)?;
         let parent = child.then(|| {
             let input = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
