@@ -66,6 +66,7 @@ mod freight;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod group;
+mod hall;
 mod handler;
 mod handover;
 #[cfg(test)]

@@ -7,27 +7,26 @@ use tcpshm_protocol::Name;
 use super::Group;
 use crate::disconnected::Disconnected;
 use crate::freight::{Migrant, News, greet};
+use crate::hall::Keeper;
 use crate::handler::Handler;
 use crate::handover::{Greeting, GroupId, Order, Peer};
 use crate::link::Link;
 use crate::mailbox::Ended;
-use crate::places::{Live, Place};
 use crate::post::{Post, Shelf};
-use crate::watch;
 
 impl Group {
     /// Takes and gives links, as the server has said.
     pub(super) fn hear_orders(&mut self, now: Instant, app: &mut impl Handler) {
-        if self.telling.is_some() {
+        if self.hall.telling.is_some() {
             // Before the link goes anywhere with what that has left.
-            self.end_after_panic(app);
+            self.hall.end_after_panic(app);
         }
         if self.desk.is_leaving() && !self.is_stopped() {
             // A handler panicked while it was told of the end.
             self.end_all(now, app);
         }
         // Without a registry they wait for the first turn of the loop.
-        while self.registry.is_some()
+        while self.hall.registry.is_some()
             && let Some(order) = self.desk.next()
         {
             match order {
@@ -38,7 +37,7 @@ impl Group {
                 }
                 Order::Lend(peer) => self.lend(&peer),
                 Order::Depart(peer, to) => self.depart(now, &peer, to, app),
-                Order::Mail(mail) if self.live.contains_key(mail.peer()) => self.adopt(mail),
+                Order::Mail(mail) if self.hall.live.contains_key(mail.peer()) => self.adopt(mail),
                 Order::Mail(mail) => {
                     if let Err(mail) = self.desk.return_mail(mail) {
                         self.adopt(mail);
@@ -52,28 +51,14 @@ impl Group {
     /// A link has come: the application is told how before it is told anything else of it.
     fn take(&mut self, now: Instant, link: Migrant, greeting: &Greeting<News>, app: &mut impl Handler) {
         let index = self.install(link);
-        let before = self.telling.replace(index);
-        if let Some(session) = self.links.get_mut(index) {
-            greet(session, greeting, app);
-        }
-        self.telling = before;
+        self.hall.tell_of(index, |session| greet(session, greeting, app));
         self.visit_live(now, index, app);
     }
 
-    /// Puts a link in a place of its own. One that cannot be registered ends at its first visit.
+    /// Puts a link in a place of its own.
     fn install(&mut self, link: Migrant) -> usize {
-        let Migrant { session, mut live, mail } = link;
-        let index = self.places.reserve();
-        if let Err(error) = self.register_stream(&mut live.connection.stream, index) {
-            live.ended.get_or_insert(Disconnected::Io(error));
-        }
-        // Whatever the events said is another poll's.
-        live.connection.set_moved();
-        live.queued = false;
-        self.live.insert(session.peer().clone(), index);
-        self.places.put(index, Place::Live(live));
-        self.links.put(index, session);
-        self.follow_spinning(index);
+        let Migrant { session, live, mail } = link;
+        let index = self.hall.install(session, live);
         if let Some(mail) = mail {
             self.adopt(mail);
         }
@@ -82,22 +67,21 @@ impl Group {
 
     fn adopt(&mut self, mail: Box<Shelf>) {
         let wake = &self.wake;
-        self.post.get_or_insert_with(|| Box::new(Post::woken_by(wake))).adopt(mail);
+        self.hall.post.get_or_insert_with(|| Box::new(Post::woken_by(wake))).adopt(mail);
     }
 
     /// Takes a link out of its place, as it is.
     pub(super) fn remove(&mut self, index: usize) -> Option<Migrant> {
-        let (session, mut live) = self.take_out(index)?;
-        self.deregister(&mut live.connection.stream);
-        self.places.vacate(index);
-        let post = self.post.as_mut().filter(|_| !zoo!(MailStaysBehind));
+        let (session, mut live) = self.hall.take_out(index)?;
+        self.hall.deregister(&mut live.connection.stream);
+        let post = self.hall.post.as_mut().filter(|_| !zoo!(MailStaysBehind));
         let mail = post.and_then(|post| post.lend(session.peer()));
         Some(Migrant { session, live, mail })
     }
 
     /// Gives up a link for a moment. One that is not here is on its way to the server.
     fn lend(&mut self, peer: &Name) {
-        let Some(index) = self.live.get(peer).copied() else {
+        let Some(index) = self.hall.live.get(peer).copied() else {
             return;
         };
         if let Some(Err(link)) = self.remove(index).map(|link| self.desk.lend(link)) {
@@ -108,14 +92,10 @@ impl Group {
 
     /// Takes leave of a link.
     fn depart(&mut self, now: Instant, peer: &Name, to: GroupId, app: &mut impl Handler) {
-        let Some(index) = self.live.get(peer).copied() else {
+        let Some(index) = self.hall.live.get(peer).copied() else {
             return;
         };
-        let before = self.telling.replace(index);
-        if let Some(session) = self.links.get_mut(index) {
-            app.departing(&mut Link::new(session.outbox()), to);
-        }
-        self.telling = before;
+        self.hall.tell_of(index, |session| app.departing(&mut Link::new(session.outbox()), to));
         if let Some(Err(link)) = self.remove(index).map(|link| self.desk.depart(link)) {
             // The server has ended meanwhile: it is back, and about to end.
             let greeting = if zoo!(BackUntold) { Greeting::Back } else { Greeting::Arrived(self.id()) };
@@ -132,35 +112,21 @@ impl Group {
     /// Nothing goes on here.
     pub(super) fn end_all(&mut self, now: Instant, app: &mut impl Handler) {
         self.desk.announce();
-        for index in 0..self.places.len() {
+        for index in 0..self.hall.places.len() {
             self.end_live(now, index, &Disconnected::ShutDown, app);
-            self.drop_farewell(index);
+            self.drop_place(index);
         }
-        self.queue.clear();
+        self.hall.queue.clear();
         // What the server was about to give, and does not take back since it has ended as well.
         for (link, greeting) in self.desk.leave([]) {
             let index = self.install(link);
-            if let Some(session) = self.links.get_mut(index) {
+            if let Some(session) = self.hall.links.get_mut(index) {
                 greet(session, &greeting.unwrap_or(Greeting::Back), app);
             }
             self.end_live(now, index, &Disconnected::ShutDown, app);
-            self.drop_farewell(index);
+            self.drop_place(index);
         }
         self.directory = None;
         self.let_sleep();
-    }
-
-    /// Looks whether the files of a link are still there, when it is time to.
-    pub(super) fn check_files(&mut self, now: Instant, index: usize, app: &mut impl Handler) {
-        let (Some(Place::Live(live)), Some(session), Some(directory)) =
-            (self.places.get_mut(index), self.links.get_mut(index), &self.directory)
-        else {
-            return;
-        };
-        let Live { ended, next_check, .. } = &mut **live;
-        if now >= *next_check {
-            *next_check = now + self.config.link.check_every();
-            *ended = ended.take().or_else(|| watch::missing(directory, session, app));
-        }
     }
 }

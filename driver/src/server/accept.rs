@@ -1,14 +1,13 @@
 //! Taking new connections from the listeners.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Interest, Token};
 
 use super::logins::{Bounds, Room};
 use super::{Server, pending};
+use crate::hall::Keeper;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
 use crate::socket;
@@ -47,32 +46,18 @@ impl Server {
             // The peer sees a closed connection and comes back.
             Room::Nowhere => return,
         }
-        let index = self.places.reserve();
+        let index = self.hall.places.reserve();
         let deadline = now + self.config.link.login_deadline;
         let mut handshake = Handshake::new(stream, address, deadline);
-        let registered = self.register_stream(&mut handshake.stream, index);
+        let registered = self.hall.register_stream(&mut handshake.stream, index);
         if registered.and_then(|()| socket::configure(&handshake.stream, &self.config.link.socket)).is_err() {
             // Likewise.
-            self.places.vacate(index);
+            self.hall.places.vacate(index);
             return;
         }
         let arrival = self.logins.arrive(now, index, address.ip());
-        self.timers.schedule(index, deadline);
-        self.places.put(index, pending::place(handshake, arrival));
+        self.hall.timers.schedule(index, deadline);
+        self.hall.places.put(index, pending::place(handshake, arrival));
         self.visit(now, index, app);
-    }
-
-    pub(super) fn token_of(&self, index: usize) -> Token {
-        Token(self.tokens.start + self.listeners.len() + index)
-    }
-
-    pub(super) fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
-        let registry = self.registry.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let token = self.token_of(index);
-        // The last one is the waker's.
-        if token.0 + 1 >= self.tokens.end {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        registry.register(stream, token, Interest::READABLE | Interest::WRITABLE)
     }
 }

@@ -13,10 +13,11 @@ use crate::boot;
 use crate::connection::Connection;
 use crate::disconnected::Disconnected;
 use crate::freight::{Migrant, News, greet};
+use crate::hall::Keeper;
 use crate::handler::{Connected, Dispute, Handler, Policy, Quarrel, ResetReport};
 use crate::handover::{Greeting, GroupId};
 use crate::limits::check_promises;
-use crate::places::{Admitted, Live, Pending, Place};
+use crate::places::{Admitted, Live, Pending};
 use crate::random;
 use crate::watch;
 
@@ -91,7 +92,7 @@ impl Server {
         app: &mut impl Handler,
     ) -> Result<Accepted, NotNow> {
         let client = &admitted.hello.client;
-        let decides = zoo!(DelayedConfirmAccepted) && !self.live.contains_key(client);
+        let decides = zoo!(DelayedConfirmAccepted) && !self.hall.live.contains_key(client);
         if self.logins.is_stale(client, admitted.order) && !decides {
             return Err(Refusal::new(RefusalCode::StaleConfirm, "log in again").into());
         }
@@ -107,7 +108,7 @@ impl Server {
         let storage = |error: FileError, app: &mut _| storage_refusal(client, &error, app);
         let holdings = self.holdings(client, confirm).map_err(|error| storage(error, app))?;
         let record = holdings.as_ref().map(|holdings| &holdings.record);
-        let live = self.live.contains_key(client);
+        let live = self.hall.live.contains_key(client);
         if self.is_copy(client, confirm) {
             let refusal = Refusal::new(RefusalCode::Busy, "its client runs on the original of these files");
             return Err(refusal.into());
@@ -149,7 +150,7 @@ impl Server {
     /// stores the nonce that it tells in its file, whatever carrier it wishes, and that file is mapped here.
     /// What a copy says it has consumed, the original may be reading.
     fn is_copy(&self, client: &Name, confirm: &Confirm) -> bool {
-        let session = self.live.get(client).and_then(|index| self.links.get(*index));
+        let session = self.hall.session(client);
         let shown = |session: &MappedSession| confirm.held.is_some_and(|held| held.session == session.id());
         session
             .filter(|session| shown(session) && !zoo!(CopyNotNoticed))
@@ -163,8 +164,7 @@ impl Server {
             held.map_or(Position::ZERO, |held| held.standing.consumed)
         };
         let detached = self.detached.iter().find(|session| session.peer() == client);
-        let live = self.live.get(client).and_then(|index| self.links.get(*index));
-        if let Some(session) = live.or(detached.map(|session| &**session)) {
+        if let Some(session) = self.hall.session(client).or(detached.map(|session| &**session)) {
             return Ok(Some(Holdings {
                 header: session.header().clone(),
                 record: session.record(shown(session.id())),
@@ -200,7 +200,7 @@ impl Server {
             None => self.view_for(admitted, confirm, ours, app)?,
         };
         // By takeover: the older connection delivers nothing more from here on.
-        if let Some(index) = self.live.get(client).copied() {
+        if let Some(index) = self.hall.live.get(client).copied() {
             if self.is_visiting(index) {
                 admitted.view = Some(peer);
                 return Err(NotNow::NotEnded);
@@ -416,22 +416,19 @@ impl Server {
         let greeting = Greeting::Connected(News { report, connected });
         if group != GroupId::SERVER {
             self.logins.leave(arrival, Some(client));
-            self.timers.cancel(index);
-            self.places.vacate(index);
+            self.hall.timers.cancel(index);
+            self.hall.places.vacate(index);
             let link = Migrant { session, live, mail: None };
             return self.send_to(now, group, link, greeting, app);
         }
         greet(&mut session, &greeting, app);
         // Not before: the place of a login whose handler panics is found by its arrival.
         self.logins.leave(arrival, Some(client));
-        self.live.insert(client.clone(), index);
-        if let Some(post) = &mut self.post {
+        if let Some(post) = &mut self.hall.post {
             post.recall(client);
         }
-        self.timers.cancel(index);
-        self.links.put(index, session);
-        self.places.put(index, Place::Live(live));
-        self.follow_spinning(index);
+        self.hall.timers.cancel(index);
+        self.hall.put_live(index, session, live);
         self.visit_live(now, index, app);
     }
 }

@@ -37,6 +37,6 @@ impl Server {
     pub fn counters(&self) -> ServerCounters {
         let refused = self.counters.refused.clone();
         let (connected, detached) = (self.connections(), self.detached.len());
-        ServerCounters { connected, detached, leaving: self.farewells, refused }
+        ServerCounters { connected, detached, leaving: self.hall.farewells, refused }
     }
 }

@@ -74,15 +74,17 @@ impl Server {
         if stopped {
             drop(groups.roster.stop(Ended::ShutDown));
         }
-        Ok(Group::new(desk, wake, self.config.clone(), Arc::clone(&self.directory)))
+        Ok(Group::new(desk, wake, &self.config, Arc::clone(&self.directory)))
     }
 
     /// Where the link with `client` is: in the group that has it, or is about to; in the server's own if it is connected
     /// or open here. `None` if it is not open.
     pub fn group_of(&self, client: &Name) -> Option<GroupId> {
         let away = self.groups.as_ref().and_then(|groups| groups.roster.away(client));
-        let here =
-            || self.live.contains_key(client) || self.detached.iter().any(|session| session.peer() == client);
+        let here = || {
+            self.hall.live.contains_key(client)
+                || self.detached.iter().any(|session| session.peer() == client)
+        };
         away.map(|away| away.group).or_else(|| here().then_some(GroupId::SERVER))
     }
 
@@ -105,15 +107,11 @@ impl Server {
         if self.groups.as_mut().is_some_and(|groups| groups.roster.move_to(client, to)) {
             return Ok(());
         }
-        let index = self.live.get(client).copied().ok_or(MoveError::NotConnected)?;
+        let index = self.hall.live.get(client).copied().ok_or(MoveError::NotConnected)?;
         if to == GroupId::SERVER {
             return Ok(());
         }
-        let before = self.telling.replace(index);
-        if let Some(session) = self.links.get_mut(index) {
-            app.departing(&mut Link::new(session.outbox()), to);
-        }
-        self.telling = before;
+        self.hall.tell_of(index, |session| app.departing(&mut Link::new(session.outbox()), to));
         if let Some(link) = self.take_out(index) {
             self.send_to(now, to, link, Greeting::Arrived(GroupId::SERVER), app);
         }
@@ -123,7 +121,7 @@ impl Server {
     fn open_groups(&mut self) -> io::Result<&mut Groups> {
         if self.groups.is_none() {
             let wake = Arc::new(EventFd::new()?);
-            if let Some((registry, token)) = self.registry.as_ref().zip(self.waker_token()) {
+            if let Some((registry, token)) = self.hall.registry.as_ref().zip(self.hall.waker_token()) {
                 wake.register(registry, token)?;
             }
             let roster = Roster::new(Box::new(Arc::clone(&wake)));
@@ -176,7 +174,7 @@ impl Server {
         greeting: Greeting<News>,
         app: &mut impl Handler,
     ) {
-        self.deregister(&mut link.live.connection.stream);
+        self.hall.deregister(&mut link.live.connection.stream);
         self.attach_mail(&mut link);
         let about = About { session: link.session.id(), largest: link.session.header().outgoing.largest() };
         let Some(groups) = &mut self.groups else {
@@ -190,7 +188,7 @@ impl Server {
     /// A link goes with its mailbox.
     fn attach_mail(&mut self, link: &mut Migrant) {
         let Some(groups) = &mut self.groups else { return };
-        if let Some(mail) = self.post.as_mut().and_then(|post| post.lend(link.peer())) {
+        if let Some(mail) = self.hall.post.as_mut().and_then(|post| post.lend(link.peer())) {
             groups.mailboxes.insert(link.peer().clone(), Arc::clone(mail.mailbox()));
             link.mail = Some(mail);
         }
@@ -198,12 +196,7 @@ impl Server {
 
     /// A link out of its place, with nothing left of it here.
     fn take_out(&mut self, index: usize) -> Option<Migrant> {
-        let live = self.places.take_live(index).or_else(|| self.places.take_lent(index))?;
-        let session = self.links.take(index)?;
-        self.telling = self.telling.filter(|telling| *telling != index);
-        self.live.remove(session.peer());
-        self.timers.cancel(index);
-        self.places.vacate(index);
+        let (session, live) = self.hall.take_out(index)?;
         Some(Migrant { session, live, mail: None })
     }
 
@@ -229,7 +222,7 @@ impl Server {
 
     /// Sends a mailbox to where its link is. If that does not take it, it is due again in the next turn.
     pub(super) fn send_mail_after(&mut self, peer: &Name) {
-        let (Some(post), Some(groups)) = (&mut self.post, &mut self.groups) else { return };
+        let (Some(post), Some(groups)) = (&mut self.hall.post, &mut self.groups) else { return };
         let Some(mail) = post.lend(peer) else { return };
         groups.mailboxes.insert(peer.clone(), Arc::clone(mail.mailbox()));
         if let Err(mail) = groups.roster.forward_mail(mail) {
@@ -261,7 +254,7 @@ impl Server {
         let Some(mut groups) = self.groups.take() else {
             return Vec::new();
         };
-        if let Some(registry) = &self.registry {
+        if let Some(registry) = &self.hall.registry {
             groups.wake.deregister(registry);
         }
         groups.roster.stop(end)

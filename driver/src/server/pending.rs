@@ -9,7 +9,8 @@ use tcpshm_protocol::login::{
     limits_agreed,
 };
 
-use super::{FAREWELL, Server};
+use super::Server;
+use crate::hall::{FAREWELL, Keeper};
 use crate::handler::{Admission, Handler, LoginAttempt, LoginRefused};
 use crate::handshake::Handshake;
 use crate::places::{Admitted, Pending, Place};
@@ -69,7 +70,7 @@ impl Server {
             }
         }
         alive = alive && pending.flush().is_ok() && !pending.handshake.has_ended();
-        self.places.put(index, Place::Pending(pending));
+        self.hall.places.put(index, Place::Pending(pending));
         if !alive {
             self.drop_place(index);
         }
@@ -136,12 +137,12 @@ impl Server {
         let mut handshake = pending.handshake;
         handshake.discard_input();
         handshake.deadline = now + FAREWELL;
-        self.timers.cancel(index);
+        self.hall.timers.cancel(index);
         if sent.is_ok() {
-            self.put_farewell(index, handshake);
+            self.hall.put_farewell(index, handshake);
         } else {
-            self.deregister(&mut handshake.stream);
-            self.places.vacate(index);
+            self.hall.deregister(&mut handshake.stream);
+            self.hall.places.vacate(index);
         }
     }
 }

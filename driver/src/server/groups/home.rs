@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use tcpshm_protocol::Name;
 
-use super::super::{FAREWELL, Server};
+use super::super::Server;
 use super::Visit;
 use crate::disconnected::Disconnected;
 use crate::freight::{Migrant, News, Parted, greet};
+use crate::hall::{FAREWELL, Keeper};
 use crate::handler::Handler;
 use crate::handover::{Greeting, Peer, Task};
 use crate::handshake::Handshake;
@@ -71,41 +72,32 @@ impl Server {
 
     /// Puts a link in a place of its own.
     fn install(&mut self, link: Migrant) -> usize {
-        let Migrant { session, mut live, mail } = link;
-        let index = self.places.reserve();
-        if let Err(error) = self.register_stream(&mut live.connection.stream, index) {
-            live.ended.get_or_insert(Disconnected::Io(error));
-        }
-        live.connection.set_moved();
-        live.queued = false;
+        let Migrant { session, live, mail } = link;
         let peer = session.peer().clone();
-        self.places.put(index, Place::Live(live));
-        self.links.put(index, session);
+        let index = self.hall.install(session, live);
         self.take_mail(mail, &peer);
-        self.live.insert(peer, index);
-        self.follow_spinning(index);
         index
     }
 
     /// Puts a link in a place where it can be looked at.
     fn install_lent(&mut self, link: Migrant) -> usize {
         let Migrant { session, live, mail } = link;
-        let index = self.places.reserve();
+        let index = self.hall.places.reserve();
         let peer = session.peer().clone();
-        self.places.put(index, Place::Lent(live));
+        self.hall.places.put(index, Place::Lent(live));
         if zoo!(LentAmongOwn) {
-            self.links.put(index, session);
+            self.hall.links.put(index, session);
         } else {
-            self.links.put_aside(index, session);
+            self.hall.links.put_aside(index, session);
         }
         self.take_mail(mail, &peer);
-        self.live.insert(peer, index);
+        self.hall.live.insert(peer, index);
         index
     }
 
     /// A mailbox has come back, or never left.
     pub(super) fn take_mail(&mut self, mail: Option<Box<Shelf>>, peer: &Name) {
-        let Some(post) = &mut self.post else { return };
+        let Some(post) = &mut self.hall.post else { return };
         if let Some(mail) = mail {
             post.adopt(mail);
             if let Some(groups) = &mut self.groups {
@@ -124,11 +116,7 @@ impl Server {
         app: &mut impl Handler,
     ) {
         let index = self.install(link);
-        let before = self.telling.replace(index);
-        if let Some(session) = self.links.get_mut(index) {
-            greet(session, greeting, app);
-        }
-        self.telling = before;
+        self.hall.tell_of(index, |session| greet(session, greeting, app));
         self.visit_live(now, index, app);
     }
 
@@ -147,10 +135,10 @@ impl Server {
         let Live { mut connection, .. } = *live;
         connection.say_farewell(now, &mut session, &Disconnected::GroupGone);
         session.detach(random::nonce());
-        let index = self.places.reserve();
+        let index = self.hall.places.reserve();
         // At worst it is closed when its time is over.
-        let _ = self.register_stream(&mut connection.stream, index);
-        self.put_farewell(index, Handshake::new(connection.stream, connection.address, now + FAREWELL));
+        let _ = self.hall.register_stream(&mut connection.stream, index);
+        self.hall.put_farewell(index, Handshake::new(connection.stream, connection.address, now + FAREWELL));
         let (peer, id) = (session.peer().clone(), session.id());
         self.take_mail(mail, &peer);
         if let Some(greeting) = greeting {

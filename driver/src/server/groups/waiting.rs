@@ -32,8 +32,8 @@ impl Server {
         };
         pending.waiting = Some(confirm);
         let waiting = Waiting { place: index, arrival: pending.arrival };
-        self.places.put(index, Place::Pending(pending));
-        let places = &mut self.places;
+        self.hall.places.put(index, Place::Pending(pending));
+        let places = &mut self.hall.places;
         groups.roster.wait(&client, waiting, |waiting| still_waits(places, *waiting));
         None
     }
@@ -75,7 +75,7 @@ impl Server {
     ) {
         pending.waiting = Some(confirm);
         let waiting = Waiting { place: index, arrival: pending.arrival };
-        self.places.put(index, Place::Pending(pending));
+        self.hall.places.put(index, Place::Pending(pending));
         if let Some(visit) = self.groups.as_mut().and_then(|groups| groups.visit.as_mut()) {
             visit.end = true;
             visit.away.waiting.push_front(waiting);
@@ -120,14 +120,14 @@ impl Server {
 
     /// A login need not wait any more, if it still does.
     fn decide_one(&mut self, now: Instant, waiting: Waiting, app: &mut impl Handler) {
-        match self.places.take(waiting.place) {
+        match self.hall.places.take(waiting.place) {
             Some(Place::Pending(mut pending)) if pending.arrival == waiting.arrival => {
                 match pending.waiting.take() {
                     Some(confirm) => self.hear_confirm(now, waiting.place, pending, confirm, app),
-                    None => self.places.put(waiting.place, Place::Pending(pending)),
+                    None => self.hall.places.put(waiting.place, Place::Pending(pending)),
                 }
             }
-            Some(other) => self.places.put(waiting.place, other),
+            Some(other) => self.hall.places.put(waiting.place, other),
             None => {}
         }
     }
