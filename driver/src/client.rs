@@ -18,12 +18,13 @@ use tcpshm_protocol::{Name, ResetToken, Role, Undelivered};
 use tcpshm_shm::{FileError, LinkDirectory, MappedSession};
 
 use crate::config::ClientConfig;
-use crate::connection::{Connection, SCRATCH};
+use crate::connection::Connection;
 use crate::disconnected::Disconnected;
 use crate::error::SetupError;
 use crate::files::Files;
 use crate::handler::Handler;
 use crate::handshake::Handshake;
+use crate::intake::Scratch;
 use crate::link::{Again, Link, Outlet};
 use crate::mailbox::Ended;
 use crate::post::Post;
@@ -75,7 +76,7 @@ pub struct Client {
     may_sleep: bool,
     /// Whether the host tries the connection in each of its turns.
     spinning: bool,
-    scratch: Box<[u8]>,
+    scratch: Scratch,
 }
 
 /// Where it stands with its server.
@@ -134,7 +135,7 @@ impl Client {
             at_once: false,
             may_sleep: false,
             spinning: false,
-            scratch: vec![0; SCRATCH].into(),
+            scratch: Scratch::new(),
             config,
         };
         let links = client.directory.links()?;
@@ -206,7 +207,7 @@ impl Client {
     /// Reads so many bytes at once: with few, every read is one that may have left some.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn read_at_most(&mut self, bytes: usize) {
-        self.scratch = vec![0; bytes].into();
+        self.scratch = Scratch::with_size(bytes);
     }
 
     // ---- connecting ----

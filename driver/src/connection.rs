@@ -12,16 +12,10 @@ use tcpshm_shm::{MappedSession, Outbox, Polled, Rings};
 
 use crate::disconnected::Disconnected;
 use crate::handler::Handler;
+use crate::intake::{LongFrame, Scratch};
 use crate::link::Link;
 use crate::ready::Ready;
 use crate::socket::{interrupted, would_block};
-
-/// Bytes read at once into memory that all connections of a driver share: enough for TCP to run at
-/// memory speed, small against the cache.
-pub(crate) const SCRATCH: usize = 256 * 1024;
-/// Incomplete frames up to this part of it are moved to its front and completed there; longer ones grow in
-/// their connection's own buffer.
-const MOVED: usize = 4;
 
 /// Bytes of a message without payload, in a ring.
 const SMALLEST_FRAME: u64 = 16;
@@ -35,8 +29,10 @@ pub(crate) struct Connection {
     /// Login bytes that go out before anything of the session.
     preamble: BytesMut,
     /// An incomplete frame.
-    rest: BytesMut,
-    /// Whether that came with the login, and was not looked at.
+    rest: Vec<u8>,
+    /// One that is long; then there is nothing in `rest`.
+    long: Option<LongFrame>,
+    /// Whether `rest` came with the login, and was not looked at.
     unseen: bool,
     /// Whether reading was not yet found to block. Readiness is edge-triggered, so it is remembered.
     readable: bool,
@@ -78,6 +74,7 @@ impl Connection {
             address,
             preamble: preamble.into(),
             rest: rest.into(),
+            long: None,
             unseen: !rest.is_empty(),
             readable: true,
             // Events of the login are gone.
@@ -141,7 +138,7 @@ impl Connection {
         &mut self,
         now: Instant,
         session: &mut MappedSession,
-        scratch: &mut [u8],
+        scratch: &mut Scratch,
         budget: usize,
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
@@ -169,7 +166,7 @@ impl Connection {
         found: Disconnected,
         now: Instant,
         session: &mut MappedSession,
-        scratch: &mut [u8],
+        scratch: &mut Scratch,
         budget: usize,
         app: &mut impl Handler,
     ) -> Disconnected {
@@ -207,7 +204,7 @@ impl Connection {
         &mut self,
         now: Instant,
         session: &mut MappedSession,
-        scratch: &mut [u8],
+        scratch: &mut Scratch,
         (budget, trying): (usize, bool),
         app: &mut impl Handler,
     ) -> Result<Visit, Disconnected> {
@@ -235,39 +232,61 @@ impl Connection {
         &mut self,
         now: Instant,
         session: &mut MappedSession,
-        scratch: &mut [u8],
+        scratch: &mut Scratch,
         app: &mut impl Handler,
     ) -> Result<usize, Disconnected> {
-        let old = self.rest.len();
-        if old <= scratch.len() / MOVED {
-            let count = self.fill(&mut scratch[old..])?;
-            // NB: a host that spins comes here all the time, and must not pay for a peer that stopped inside a frame.
-            if !std::mem::take(&mut self.unseen) && count == 0 {
-                return Ok(0);
-            }
-            scratch[..old].copy_from_slice(&self.rest);
-            let mut input = &scratch[..old + count];
-            deliver(now, session, &mut input, app)?;
-            self.rest.clear();
-            self.rest.extend_from_slice(input);
-            return Ok(count);
+        if LongFrame::is_worth(self.rest.len(), scratch.bytes.len()) {
+            // Came with the login, to one who reads little at once.
+            self.long = Some(LongFrame::begin(&std::mem::take(&mut self.rest), &mut scratch.spare));
         }
-        let count = self.fill(scratch)?;
+        if let Some(long) = self.long.take() {
+            return self.read_long(now, session, long, scratch, app);
+        }
+        let old = self.rest.len();
+        let count = self.fill(&mut scratch.bytes[old..])?;
+        // NB: a host that spins comes here all the time, and must not pay for a peer that stopped inside a frame.
         if !std::mem::take(&mut self.unseen) && count == 0 {
             return Ok(0);
         }
-        let mut rest = std::mem::take(&mut self.rest);
-        rest.extend_from_slice(&scratch[..count]);
-        let mut input = &rest[..];
-        let delivered = deliver(now, session, &mut input, app);
-        rest.advance(rest.len() - input.len());
-        if rest.len() > scratch.len() / MOVED {
-            self.rest = rest;
+        scratch.bytes[..old].copy_from_slice(&self.rest);
+        let mut input = &scratch.bytes[..old + count];
+        deliver(now, session, &mut input, app)?;
+        self.rest.clear();
+        if LongFrame::is_worth(input.len(), scratch.bytes.len()) {
+            self.long = Some(LongFrame::begin(input, &mut scratch.spare));
         } else {
-            // The long frame is over: its memory goes back.
-            self.rest.extend_from_slice(&rest);
+            self.rest.extend_from_slice(input);
         }
-        delivered?;
+        Ok(count)
+    }
+
+    /// The same for an incomplete frame in memory of its own.
+    fn read_long(
+        &mut self,
+        now: Instant,
+        session: &mut MappedSession,
+        mut long: LongFrame,
+        scratch: &mut Scratch,
+        app: &mut impl Handler,
+    ) -> Result<usize, Disconnected> {
+        let count = match self.fill(long.room(scratch.bytes.len())) {
+            Ok(0) if !self.unseen => {
+                self.long = Some(long);
+                return Ok(0);
+            }
+            filled => filled?,
+        };
+        self.unseen = false;
+        long.add(count);
+        let mut input = long.bytes();
+        deliver(now, session, &mut input, app)?;
+        if input.len() == long.bytes().len() {
+            self.long = Some(long);
+        } else {
+            // It was whole. Nothing behind it was read, unless with the login.
+            self.rest.extend_from_slice(input);
+            long.end(&mut scratch.spare);
+        }
         Ok(count)
     }
 

@@ -73,6 +73,7 @@ mod handover;
 mod handover_tests;
 mod handshake;
 mod idle;
+mod intake;
 mod limits;
 mod link;
 #[cfg(feature = "log")]

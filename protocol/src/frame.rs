@@ -28,6 +28,17 @@ pub(crate) const fn padded_size(payload: u32) -> u64 {
     (payload as u64 + HEADER as u64).next_multiple_of(ALIGNMENT)
 }
 
+/// How many bytes a frame takes in all that begins with `front`; `None` if that is not in it yet.
+///
+/// For a host that wants to know how much of a long one is still to come, when
+/// [`Session::handle_input`](crate::Session::handle_input) has looked at it and needs more. Of bytes that no session
+/// has looked at it says nothing.
+#[must_use]
+pub fn frame_size(front: &[u8]) -> Option<usize> {
+    let word = front.first_chunk().map(|word| u64::from_le_bytes(*word))?;
+    usize::try_from(FrameHeader::from_word(word).size()).ok()
+}
+
 /// Word 0 of a frame, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
@@ -154,6 +165,15 @@ mod tests {
 
     fn rule(sender: Role) -> FrameRule {
         FrameRule::new(SessionId::new(0x1234 << 112 | 0xffff).unwrap(), sender, 100)
+    }
+
+    #[test]
+    fn the_front_of_a_frame_tells_its_size() {
+        let header = FrameHeader { len: 30, kind: 1, mark: 0xffff };
+        let word = header.word().to_le_bytes();
+        assert_eq!(frame_size(&word), Some(32));
+        assert_eq!(frame_size(&[&word[..], &[9; 3]].concat()), Some(32));
+        assert_eq!(frame_size(&word[..7]), None);
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub mod zoo;
 
 pub use batch::Batch;
 pub use control::{CloseReason, ControlFault};
-pub use frame::FrameFault;
+pub use frame::{FrameFault, frame_size};
 pub use geometry::{Geometry, GeometryError, Limits};
 pub use header::{Header, HeaderError};
 pub use id::{AttachmentId, BootId, Challenge, Kind, Nonce, ResetToken, Role, SessionId};

@@ -18,9 +18,9 @@ use tcpshm_protocol::Name;
 use tcpshm_shm::{MappedSession, Rings};
 
 use crate::config::ServerConfig;
-use crate::connection::SCRATCH;
 use crate::disconnected::Disconnected;
 use crate::handshake::Handshake;
+use crate::intake::Scratch;
 use crate::link::{Again, Link, Outlet};
 use crate::places::{Live, Place, Places};
 use crate::post::Post;
@@ -55,7 +55,7 @@ pub(crate) struct Hall {
     pub(crate) post: Option<Box<Post>>,
     /// Whether the host tries live connections in each of its turns.
     spinning: bool,
-    scratch: Box<[u8]>,
+    scratch: Scratch,
     read_budget: usize,
     check_every: Duration,
     max_farewells: usize,
@@ -75,7 +75,7 @@ impl Hall {
             telling: None,
             post: None,
             spinning: false,
-            scratch: vec![0; SCRATCH].into(),
+            scratch: Scratch::new(),
             read_budget: config.link.read_budget,
             check_every: config.link.check_every(),
             max_farewells: config.max_pending,
@@ -85,7 +85,7 @@ impl Hall {
     /// Reads so many bytes at once: with few, every read is one that may have left some.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn read_at_most(&mut self, bytes: usize) {
-        self.scratch = vec![0; bytes].into();
+        self.scratch = Scratch::with_size(bytes);
     }
 
     /// The link with `peer`, if it is here.
