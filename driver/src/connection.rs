@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     rest: Vec<u8>,
     /// One that is long; then there is nothing in `rest`.
     long: Option<LongFrame>,
-    /// Whether `rest` came with the login, and was not looked at.
+    /// Whether it came with the login, and was not looked at.
     unseen: bool,
     /// Whether reading was not yet found to block. Readiness is edge-triggered, so it is remembered.
     readable: bool,
@@ -228,6 +228,7 @@ impl Connection {
         })
     }
 
+    /// Reads once, and delivers what is whole. Returns how many bytes came.
     fn read_once(
         &mut self,
         now: Instant,
@@ -260,7 +261,7 @@ impl Connection {
         Ok(count)
     }
 
-    /// The same for an incomplete frame in memory of its own.
+    /// [`Connection::read_once`] for an incomplete frame in memory of its own.
     fn read_long(
         &mut self,
         now: Instant,

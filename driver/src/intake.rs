@@ -2,7 +2,7 @@
 
 use tcpshm_protocol::frame_size;
 
-/// What all connections of a driver share: a connection has memory of its own only while a frame is incomplete.
+/// What all connections of a driver share. A connection has memory of its own for an incomplete frame only.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     /// Where all reading begins.
@@ -10,6 +10,9 @@ pub(crate) struct Scratch {
     /// The memory of a long frame that is over, for the next one: new pages for each would cost more than its bytes.
     pub(crate) spare: Vec<u8>,
 }
+
+/// How many times as much memory as it needs a frame may take from another one.
+const GENEROUS: usize = 4;
 
 impl Scratch {
     /// Bytes read at once: enough for TCP to run at memory speed, small against the cache.
@@ -22,12 +25,17 @@ impl Scratch {
     pub(crate) fn with_size(size: usize) -> Self {
         Self { bytes: vec![0; size].into(), spare: Vec::new() }
     }
+
+    /// A connection is over, and long frames with it, perhaps.
+    pub(crate) fn shrink(&mut self) {
+        self.spare = Vec::new();
+    }
 }
 
 /// An incomplete frame that is read in place.
 #[derive(Debug)]
 pub(crate) struct LongFrame {
-    /// Grows with what comes, since what the peer says it will be is only said.
+    /// Grows with what comes, since what the peer says it will be is only said; or is another one's, and about as long.
     buffer: Vec<u8>,
     filled: usize,
     /// Where it ends.
@@ -45,12 +53,14 @@ impl LongFrame {
 
     /// A frame of which this much has come.
     pub(crate) fn begin(front: &[u8], spare: &mut Vec<u8>) -> Self {
-        let mut buffer = std::mem::take(spare);
+        let size = frame_size(front).unwrap_or(0);
+        // One that stops half-way must not keep the memory of the longest.
+        let fits = spare.len() <= size.saturating_mul(GENEROUS);
+        let mut buffer = if fits { std::mem::take(spare) } else { Vec::new() };
         if buffer.len() < front.len() {
             buffer.resize(front.len(), 0);
         }
         buffer[..front.len()].copy_from_slice(front);
-        let size = frame_size(front).unwrap_or(0);
         Self { buffer, filled: front.len(), size }
     }
 
@@ -61,7 +71,7 @@ impl LongFrame {
     /// Where to read on: `most` bytes, but nothing behind the frame.
     pub(crate) fn room(&mut self, most: usize) -> &mut [u8] {
         let most = self.filled + most;
-        // What is no frame, since nobody takes any more, is read all the same.
+        // Of some bytes nobody knows what they will be: those that came with a login, say.
         let end = if self.size > self.filled { most.min(self.size) } else { most };
         if self.buffer.len() < end {
             // Twice as much each time, so that moving it costs little in all.
@@ -118,11 +128,16 @@ mod tests {
         other.room(1000);
         let larger = other.buffer.as_ptr();
         other.end(&mut spare);
-        let next = LongFrame::begin(&front(150, 40), &mut spare);
-        assert_eq!((next.buffer.as_ptr(), next.bytes()), (larger, &front(150, 40)[..]));
-        LongFrame::begin(&front(150, 40), &mut spare).end(&mut spare);
+        let next = LongFrame::begin(&front(5000, 40), &mut spare);
+        assert_eq!((next.buffer.as_ptr(), next.bytes()), (larger, &front(5000, 40)[..]));
+        LongFrame::begin(&front(5000, 40), &mut spare).end(&mut spare);
         next.end(&mut spare);
         assert_eq!(spare.as_ptr(), larger);
+        // A short one leaves it to those that need it, and nothing outlives its connection.
+        assert_ne!(LongFrame::begin(&front(200, 40), &mut spare).buffer.as_ptr(), larger);
+        let mut scratch = Scratch { bytes: Box::default(), spare };
+        scratch.shrink();
+        assert_eq!(scratch.spare.capacity(), 0);
     }
 
     #[test]

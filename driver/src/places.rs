@@ -48,7 +48,7 @@ pub(crate) struct Admitted {
     pub(crate) view: Option<Option<PeerFile>>,
 }
 
-/// A link's connection. Its session stands at the same place among the server's links.
+/// A link's connection. Its session stands at the same place among the hall's links.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) connection: Connection,

@@ -6,13 +6,15 @@
 mod carriers;
 mod support;
 
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use support::app::{App, Habit};
 use support::raw::{self, CLOSE, HEARTBEAT, Raw};
 use support::stage::Stage;
-use support::{kind, name};
-use tcpshm_driver::{Carrier, Driver, Silence};
+use support::{kind, name, server};
+use tcpshm_driver::mio::{Events, Poll};
+use tcpshm_driver::{Carrier, Driver, Server, Silence};
 
 carriers! {
     a_client_notices_at_once_that_its_server_ended_with_its_last_bytes,
@@ -260,4 +262,22 @@ fn a_close_right_behind_the_login_is_told_with_its_reason(carrier: Carrier) {
     stage.world.at_server().app.closes = false;
     stage.connected();
     stage.exchange("on we go");
+}
+
+#[test]
+fn an_event_of_a_listener_that_comes_after_the_end_does_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(8));
+    let mut driver = Server::bind(server(directory.path())).unwrap();
+    driver.register(poll.registry(), 10..1000).unwrap();
+    let _peer = TcpStream::connect(driver.local_addresses().unwrap()[0]).unwrap();
+    poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();
+    let (now, mut app) = (Instant::now(), App::default());
+    driver.shut_down(now, &mut app);
+    let late: Vec<_> = events.iter().filter(|event| driver.owns(event.token())).collect();
+    assert_eq!(late.len(), 1, "{events:?}");
+    for event in late {
+        driver.handle_event(now, event, &mut app).unwrap();
+    }
+    assert!(app.notes.is_empty() && !driver.has_work());
 }

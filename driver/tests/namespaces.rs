@@ -10,7 +10,7 @@ use std::time::Instant;
 use support::app::{App, Habit};
 use support::files::Home;
 use support::process::{Process, child, end_with_parent, skipped, task};
-use support::{World, client, kind, server, wish};
+use support::{PATIENCE, World, client, kind, server, wish};
 use tcpshm_driver::protocol::login::CarrierWish;
 use tcpshm_driver::{Carrier, Client, EventLoop, RefusalCode};
 
@@ -65,6 +65,7 @@ fn processes_in_different_mount_namespaces_are_told_and_take_tcp_where_they_may(
         // One path for both.
         let [ours, theirs] = Home::pair(Carrier::Shm);
         let mut world = World::<App, App>::new();
+        world.patience = PATIENCE;
         let address = world.serve(server(theirs.path()), App::with(Habit::Echo));
         // The other process lives in its own time.
         world.stop_clock();

@@ -8,7 +8,8 @@
 //! A program that is executed does not get them, since the descriptors are close-on-exec. A forked child
 //! shares them until it ends or executes a program, and must not use what they guard. An owner's lock that
 //! is dropped is free at once all the same, so that a host that starts programs does not find its own name
-//! taken; what a child drops ends nothing of its parent's.
+//! taken; what a child drops ends nothing of its parent's. (A link file's lock goes with its mapping, which a child has
+//! only if it is forked in so many words: one that is started by the standard library shares the parent's memory.)
 
 use std::fs::File;
 use std::io;

@@ -73,6 +73,7 @@ impl Client {
             app.disconnected(&mut Link::new(session.outbox()), reason);
         }
         self.close(&mut connection.stream);
+        self.scratch.shrink();
         self.not_shared = false;
         // A link that lasted longer than the wait for it has made the wait worth while.
         let worth = self.config.back_off.delay(self.failures, u64::MAX);

@@ -101,14 +101,7 @@ impl Driver for Group {
             self.handle_wake(now, app);
             return Ok(());
         }
-        let index = self.hall.index_of(event.token());
-        let ready = Ready::of(event);
-        match self.hall.places.get_mut(index) {
-            Some(Place::Live(live)) => live.connection.set_ready(ready),
-            Some(Place::Pending(_) | Place::Lent(_)) | None => return Ok(()),
-            Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
-        }
-        self.visit(now, index, app);
+        self.handle_socket(now, event.token(), Ready::of(event), app);
         Ok(())
     }
 

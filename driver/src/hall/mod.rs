@@ -51,7 +51,7 @@ pub(crate) struct Hall {
     /// The place of a link whose handler has control, on shared memory or in a greeting. Found set afterwards, it
     /// has panicked.
     pub(crate) telling: Option<usize>,
-    /// The mailboxes of its links, once one has any.
+    /// The mailboxes of its links, and of a server's that have no connection, once one has any.
     pub(crate) post: Option<Box<Post>>,
     /// Whether the host tries live connections in each of its turns.
     spinning: bool,
@@ -124,8 +124,8 @@ impl Hall {
     }
 
     /// The place that a token is for.
-    pub(crate) fn index_of(&self, token: Token) -> usize {
-        token.0 - self.tokens.start
+    pub(crate) fn index_of(&self, token: Token) -> Option<usize> {
+        token.0.checked_sub(self.tokens.start)
     }
 
     pub(crate) fn register_stream(&self, stream: &mut TcpStream, index: usize) -> io::Result<()> {
@@ -191,6 +191,7 @@ impl Hall {
         let mut connection = live.connection;
         connection.say_farewell(now, &mut session, reason);
         session.detach(random::nonce());
+        self.scratch.shrink();
         if reason.farewell().is_some() {
             // From here on only events tell of it.
             let token = self.token_of(index);

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use mio::Token;
 use tcpshm_protocol::Name;
 use tcpshm_shm::{LinkDirectory, MappedSession};
 
@@ -12,6 +13,7 @@ use crate::disconnected::Disconnected;
 use crate::handler::Handler;
 use crate::link::Link;
 use crate::places::Place;
+use crate::ready::Ready;
 use crate::watch;
 
 impl Hall {
@@ -209,6 +211,22 @@ pub(crate) trait Keeper {
 
     /// Empties a mailbox, by its number, whose link is not in the hall.
     fn deliver_elsewhere(&mut self, now: Instant, number: usize, peer: &Name, app: &mut impl Handler);
+
+    /// Something has happened to a socket. It may be told late, twice, or for a connection that had the token before.
+    fn handle_socket(&mut self, now: Instant, token: Token, ready: Ready, app: &mut impl Handler) {
+        let hall = self.hall();
+        // No place has the token of a listener that was closed.
+        let Some(index) = hall.index_of(token) else {
+            return;
+        };
+        match hall.places.get_mut(index) {
+            Some(Place::Live(live)) => live.connection.set_ready(ready),
+            Some(Place::Pending(pending)) => pending.handshake.set_ready(ready),
+            Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
+            Some(Place::Lent(_)) | None => return,
+        }
+        self.visit(now, index, app);
+    }
 
     /// Looks at a place, whatever stands there.
     fn visit(&mut self, now: Instant, index: usize, app: &mut impl Handler) {

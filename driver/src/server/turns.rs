@@ -21,7 +21,7 @@ use crate::ready::Ready;
 use crate::watch;
 
 impl Server {
-    /// What an event does. It may come late, twice, or for a connection that had the token before.
+    /// What an event does.
     pub(crate) fn handle_ready(&mut self, now: Instant, token: Token, ready: Ready, app: &mut impl Handler) {
         if !self.owns(token) {
             return;
@@ -35,14 +35,7 @@ impl Server {
             self.accepting[index] = true;
             return self.accept(now, index, app);
         }
-        let index = self.hall.index_of(token);
-        match self.hall.places.get_mut(index) {
-            Some(Place::Live(live)) => live.connection.set_ready(ready),
-            Some(Place::Pending(pending)) => pending.handshake.set_ready(ready),
-            Some(Place::Farewell(handshake)) => handshake.set_ready(ready),
-            Some(Place::Lent(_)) | None => return,
-        }
-        self.visit(now, index, app);
+        self.handle_socket(now, token, ready, app);
     }
 
     /// Connections that wait, and everything else.

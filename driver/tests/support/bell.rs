@@ -24,7 +24,7 @@ impl Bell {
     }
 
     /// Waits until what was sent before has arrived; what is sent in answer to it may be under way. Returns
-    /// whether that is sure: not if this thread was moved, and some may still be at the core that it left.
+    /// whether that is sure: not if this thread was moved since, and some may still be at the core that it left.
     pub(crate) fn ring(&mut self) -> bool {
         whole(|| self.socket.send(b"!"));
         whole(|| self.socket.recv(&mut [0]));
