@@ -6,7 +6,7 @@
 //!
 //! The sides are two threads of one process, each on a core of its own and with its own end of the link. The
 //! sender commits as long as there is room, each message alone unless `--batch` says otherwise; the receiver
-//! consumes each alone. Over TCP they sleep while nothing comes, and once more they spin; over shared memory they spin.
+//! consumes each alone, without a look at its payload unless `--touch` says so. Over TCP they sleep while nothing comes, and once more they spin; over shared memory they spin.
 //!
 //! Floors, measured in every round: over TCP a raw stream of the same bytes in blocks of 64 KiB, and the
 //! ratio is the link's speed over the floor's; over shared memory a counter that goes from one core's cache
@@ -30,6 +30,9 @@ struct Arguments {
     /// Messages committed together
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
+    /// Copy each payload from other memory, and read it where it arrives
+    #[arg(long)]
+    touch: bool,
     /// Measure only lines whose name begins so, such as `tcp`
     #[arg(long, default_value = "")]
     only: String,
@@ -95,9 +98,8 @@ fn main() {
         [("tcp", Carrier::Tcp, false), ("tcp-spinning", Carrier::Tcp, true), ("shm", Carrier::Shm, false)];
     for (name, carrier, spin) in kinds.into_iter().filter(|(name, ..)| name.starts_with(&arguments.only)) {
         for (payload, messages) in arguments.sizes() {
-            let Arguments { ring, batch, .. } = arguments;
-            let stream =
-                Stream { carrier, payload, count: messages / scale, batch, ring, touch: false, spin };
+            let Arguments { ring, batch, touch, .. } = arguments;
+            let stream = Stream { carrier, payload, count: messages / scale, batch, ring, touch, spin };
             let line = Line::measure(name, stream, rounds, cores);
             line.print();
             lines.push(line);
