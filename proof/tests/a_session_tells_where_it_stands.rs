@@ -1,7 +1,7 @@
 //! What can be asked of a session, a slot and a message, and what a session without a connection does: nothing.
 
 use proof::{Message, Solo, over_both};
-use tcpshm_protocol::{Event, Geometry, Memory, Received, Role};
+use tcpshm_protocol::{CloseReason, Event, Geometry, Memory, Received, Role};
 
 fn geometry() -> Geometry {
     Geometry::new(256, 64).expect("a geometry")
@@ -48,7 +48,7 @@ fn without_a_connection_nothing_is_written_read_or_stored() {
     over_both(|carrier| {
         let mut solo = Solo::over(carrier, Role::Client, geometry());
         solo.send(8).expect("room");
-        assert!(!solo.session.is_closed());
+        assert!(!solo.session.is_closed() && !solo.session.is_closing());
         solo.detach();
         let (before, standing) = (solo.image(), solo.session.standing());
         let now = solo.clock.now();
@@ -60,5 +60,20 @@ fn without_a_connection_nothing_is_written_read_or_stored() {
         assert!(matches!(solo.session.receive(&nothing), Ok(None)));
         assert!(!solo.session.is_closed() && !solo.session.is_attached());
         assert_eq!((solo.image(), solo.session.standing()), (before, standing));
+    });
+}
+
+#[test]
+fn a_session_that_was_closed_is_closing_and_closed_once_that_is_told_until_its_connection_ends() {
+    over_both(|carrier| {
+        let mut solo = Solo::over(carrier, Role::Client, geometry());
+        solo.session.close(CloseReason::Application);
+        assert!(solo.session.is_closing() && !solo.session.is_closed());
+        let now = solo.clock.now();
+        let told = solo.session.poll_transmit(now).len();
+        solo.session.handle_transmitted(now, told);
+        assert!(solo.session.is_closing() && solo.session.is_closed());
+        solo.detach();
+        assert!(!solo.session.is_closing() && !solo.session.is_closed());
     });
 }

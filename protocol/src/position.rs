@@ -153,6 +153,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_undelivered_is_said_with_its_number_and_place() {
+        let said = |messages| Undelivered { messages, from: at(8), upto: at(64) }.to_string();
+        assert_eq!(said(1), "1 undelivered message (positions 8 to 64)");
+        assert_eq!(said(2), "2 undelivered messages (positions 8 to 64)");
+    }
+
+    #[test]
     fn a_position_is_a_multiple_of_eight() {
         assert_eq!(Position::new(7), None);
         assert_eq!(Position::new(u64::MAX), None);

@@ -90,5 +90,7 @@ mod tests {
             assert!(silence.heartbeat() * 3 <= silence.duration());
             assert_eq!(Silence::new(silence.duration()), Ok(silence));
         }
+        assert_eq!(Silence::default().heartbeat(), Duration::from_secs(1));
+        assert_eq!(Silence::default().to_string(), "3000 ms");
     }
 }
