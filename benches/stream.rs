@@ -6,7 +6,8 @@
 //!
 //! The sides are two threads of one process, each on a core of its own and with its own end of the link. The
 //! sender commits as long as there is room, each message alone unless `--batch` says otherwise; the receiver
-//! consumes each alone, without a look at its payload unless `--touch` says so. Over TCP they sleep while nothing comes, and once more they spin; over shared memory they spin.
+//! consumes each alone, without a look at its payload unless `--touch` says so. Over TCP they sleep while
+//! nothing comes, and once more they spin; over shared memory they spin.
 //!
 //! Floors, measured in every round: over TCP a raw stream of the same bytes in blocks of 64 KiB, and the
 //! ratio is the link's speed over the floor's; over shared memory a counter that goes from one core's cache

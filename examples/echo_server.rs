@@ -4,8 +4,8 @@
 //! cargo run --release --example echo_server -- --listen 127.0.0.1:4000 --name server --dir links
 //! ```
 //!
-//! It prints `listening on IP:PORT` and serves until Ctrl-C, SIGTERM or the end of its terminal. Kill it with `kill -9` as often as
-//! you like and start it again: with the same name and directory its links go on where they were. What it
+//! It prints `listening on IP:PORT` and serves until Ctrl-C, SIGTERM or the end of its terminal. Kill it with
+//! `kill -9` as often as you like and start it again: with the same name and directory its links go on where they were. What it
 //! does with a message is in `support/server.rs`: the answer and the consumption of the question are one
 //! store in its link file, `slot.commit_consuming(received)`, so there is no moment between them.
 //!

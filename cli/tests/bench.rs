@@ -49,9 +49,11 @@ fn a_stall_counts_for_every_message_that_it_delayed() {
     let (mut server, address) = start_server(home.path(), &["--json", "--report", "50ms"]);
     let (address, dir) = (address.to_string(), argument(home.path()));
     let arguments = ["--connect", &address, "--dir", dir, "--rate", "1k", "--duration", "2s", "--json"];
-    let bench = Running::start(tcpshm(["bench", "--idle", "sleep"]).args(arguments));
-    // Stopped for half of the time at least, wherever the run stands then, but not before it has begun.
-    while document(&server.line())["links"][0]["consumed"].as_u64().is_none_or(|bytes| bytes == 0) {}
+    let mut bench = Running::start(tcpshm(["bench", "--idle", "sleep"]).args(arguments));
+    while document(&server.line())["links"][0]["consumed"].as_u64().is_none_or(|bytes| bytes == 0) {
+        assert!(!bench.has_ended(), "nothing was ever sent");
+    }
+    // The stall itself: half of the run at least, wherever that stands now.
     server.signal(Signal::STOP);
     std::thread::sleep(std::time::Duration::from_secs(1));
     server.signal(Signal::CONT);

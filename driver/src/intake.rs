@@ -11,12 +11,10 @@ pub(crate) struct Scratch {
     pub(crate) spare: Vec<u8>,
 }
 
-/// How many times as much memory as it needs a frame may take from another one.
-const GENEROUS: usize = 4;
-
 impl Scratch {
     /// Bytes read at once: enough for TCP to run at memory speed, small against the cache.
     const SIZE: usize = 256 * 1024;
+
     pub(crate) fn new() -> Self {
         Self::with_size(Self::SIZE)
     }
@@ -45,6 +43,8 @@ pub(crate) struct LongFrame {
 impl LongFrame {
     /// Incomplete frames up to this part of the scratch are moved to its front and completed there.
     const MOVED: usize = 4;
+    /// How many times as much memory as it needs a frame may take over from another one.
+    const GENEROUS: usize = 4;
 
     /// Whether so much of an incomplete frame is worth memory of its own, where `most` is read at once.
     pub(crate) fn is_worth(bytes: usize, most: usize) -> bool {
@@ -55,7 +55,7 @@ impl LongFrame {
     pub(crate) fn begin(front: &[u8], spare: &mut Vec<u8>) -> Self {
         let size = frame_size(front).unwrap_or(0);
         // One that stops half-way must not keep the memory of the longest.
-        let fits = spare.len() <= size.saturating_mul(GENEROUS);
+        let fits = spare.len() <= size.saturating_mul(Self::GENEROUS);
         let mut buffer = if fits { std::mem::take(spare) } else { Vec::new() };
         if buffer.len() < front.len() {
             buffer.resize(front.len(), 0);
